@@ -1,0 +1,1 @@
+"""Envelopes, interpolation, smoothing, limiting and resampling on arrays and numbers."""

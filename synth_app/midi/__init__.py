@@ -1,0 +1,1 @@
+"""MIDI bytes and messages to events, and back."""

@@ -1,0 +1,83 @@
+"""What the render thread needs from a generator. Adapters implement it; nothing here knows ONNX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+PhaseConvention = Literal["magenta", "centred"]
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorInfo:
+    """The facts about a generator that the instrument needs, read from ``model.toml``.
+
+    Attributes:
+        name: the model's directory name, for people.
+        model_id: identity of the weights (SHA-256 of the graph file, or a fixed string for a built-in generator);
+            part of every note key.
+        latent_size: length of a latent ``z``.
+        lowest_pitch, highest_pitch: MIDI notes the generator can render, inclusive.
+        sample_rate_hz, fft_size, hop_samples: of the spectral representation.
+        frames, bins: size of a whole note's spectrogram (128 x 1024).
+        pad_frames: leading frames that hold only padding (3): they never need rendering.
+        release_frame: first frame of the note's own release, by window centre (98 for a note held 3.0 s).
+        phase_convention: how ``inst_freq`` is turned back into phase.
+        provider: what runs it, in words for the status line ("CPU, 2 threads", "CUDA: ...", "partials (no model)").
+    """
+
+    name: str
+    model_id: str
+    latent_size: int
+    lowest_pitch: int
+    highest_pitch: int
+    sample_rate_hz: int
+    fft_size: int
+    hop_samples: int
+    frames: int
+    bins: int
+    pad_frames: int
+    release_frame: int
+    phase_convention: PhaseConvention
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpectralFrames:
+    """A range of spectral frames in physical units.
+
+    Attributes:
+        log_mel: natural log of mel power, float32 ``[batch, frames, bins]``.
+        inst_freq: instantaneous frequency in units of pi radians a hop, float32 ``[batch, frames, bins]``.
+    """
+
+    log_mel: NDArray[np.float32]
+    inst_freq: NDArray[np.float32]
+
+
+class Generator(Protocol):
+    """Renders spectral frames from latents and pitches. Called from one thread at a time."""
+
+    @property
+    def info(self) -> GeneratorInfo: ...
+
+    def render(
+        self, latents: NDArray[np.float32], pitches: NDArray[np.int64], start_frame: int, stop_frame: int
+    ) -> SpectralFrames:
+        """Render frames ``start_frame..stop_frame`` (half-open) of one note for each row.
+
+        Any range equals the same range of the whole note, so a note may be rendered in slices.
+
+        Args:
+            latents: float32 ``[batch, latent_size]``.
+            pitches: MIDI notes, int64 ``[batch]``, each within the generator's range.
+            start_frame, stop_frame: ``0 <= start < stop <= frames``.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the session; the generator may not be used afterwards."""
+        ...

@@ -1,0 +1,1 @@
+"""Latents, anchors, morphs and patches, as pure values and functions."""
