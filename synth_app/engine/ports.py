@@ -10,7 +10,7 @@ from typing import Protocol
 from synth_app.core.events import PlayerEvent
 from synth_app.engine.telemetry import Telemetry
 from synth_app.timbre.anchors import Anchor
-from synth_app.timbre.patch import Patch
+from synth_app.timbre.patch import Patch, PatchAnchor
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,34 @@ class Instrument(Protocol):
 
         Raises:
             PresetError: not writable, or it exists and ``overwrite`` is False.
+        """
+        ...
+
+    @property
+    def preset_folder(self) -> Path:
+        """Where the player's own presets live; sub-folders are the player's. Everything elsewhere is factory."""
+        ...
+
+    def read_preset(self, path: Path) -> Patch:
+        """Read a preset without touching the working patch (for browsing, duplicating and importing).
+
+        Raises:
+            PresetError: unreadable.
+        """
+        ...
+
+    def delete_preset(self, path: Path) -> Path:
+        """Move one of the player's presets to the bin beside the preset folder and return where it lies now.
+
+        Raises:
+            PresetError: a factory preset, or it cannot be moved.
+        """
+        ...
+
+    def preview(self, anchor: PatchAnchor, pitch: int, velocity: int) -> None:
+        """Sound one short note of an anchor on top of what plays, leaving the working patch alone.
+
+        A preview asked for while another waits replaces it.
         """
         ...
 

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
+
+def _no_samples() -> NDArray[np.float32]:
+    return np.zeros(0, dtype=np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class VoiceView:
@@ -32,6 +39,9 @@ class Telemetry:
             ready to sound at once.
         midi_events: messages received. midi_inputs: connected inputs by name.
         banner: one sentence the player should read, or "".
+        last_panic: what the latest panic silenced, in words ("5 notes").
+        scope: the newest output samples, left and right averaged, float32 ``[n]``, the last one just before ``frame``.
+            4096 or more let the panel draw every sample at 30 snapshots a second; fewer leave gaps, none is allowed.
     """
 
     time_ns: int = 0
@@ -66,4 +76,5 @@ class Telemetry:
     recording: str = ""
     banner: str = ""
     last_panic: str = ""
+    scope: NDArray[np.float32] = field(default_factory=_no_samples, compare=False, repr=False)
     extra: dict[str, float] = field(default_factory=dict)
