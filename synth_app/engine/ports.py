@@ -15,7 +15,7 @@ from synth_app.timbre.patch import Patch, PatchAnchor
 
 @dataclass(frozen=True, slots=True)
 class AudioDevice:
-    """An output device. ``name`` identifies it across restarts ("JACK Audio Connection Kit: system"), never an index."""
+    """An output device. ``name`` identifies it across restarts ("JACK Audio Connection Kit: system"), not an index."""
 
     name: str
     host_api: str
@@ -26,7 +26,7 @@ class AudioDevice:
 
 @dataclass(frozen=True, slots=True)
 class AudioSettings:
-    """What to open: ``device`` "" = the best at hand, ``rate_hz`` 0 = the device's own, ``block_frames`` 0 = the server's."""
+    """What to open: ``device`` "" = the best at hand, ``rate_hz`` and ``block_frames`` 0 = the device's or server's."""
 
     device: str = ""
     rate_hz: int = 0

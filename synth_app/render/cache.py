@@ -1,0 +1,97 @@
+"""The notes in memory, by content address. Owned by the control thread.
+
+Nothing here is ever invalidated: a morph changes what is wanted, and what has not been wanted for longest goes first
+when memory runs short. A pinned note never goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth_app.core.keys import LatentKey, NoteKey
+from synth_app.render.note import Note
+
+DEFAULT_BUDGET_BYTES = 400 << 20
+
+
+class NoteCache:
+    """Notes by key, within a budget.
+
+    Args:
+        make: builds an empty note from its key and latent.
+        budget_bytes: rendered audio to keep.
+    """
+
+    def __init__(
+        self, make: Callable[[NoteKey, NDArray[np.float32]], Note], budget_bytes: int = DEFAULT_BUDGET_BYTES
+    ) -> None:
+        self._make = make
+        self._notes: dict[NoteKey, Note] = {}
+        self._by_latent: dict[tuple[str, LatentKey], dict[int, Note]] = {}
+        self.budget_bytes = budget_bytes
+        self.round = 0
+
+    def __len__(self) -> int:
+        return len(self._notes)
+
+    def __iter__(self) -> Iterator[Note]:
+        return iter(self._notes.values())
+
+    def get(self, key: NoteKey) -> Note | None:
+        """The note with this key, rendered or begun."""
+        return self._notes.get(key)
+
+    def want(self, key: NoteKey, latent: NDArray[np.float32]) -> Note:
+        """The note with this key, made empty if need be, and marked as wanted now."""
+        note = self._notes.get(key)
+        if note is None:
+            note = self._make(key, latent)
+            self._notes[key] = note
+            self._by_latent.setdefault((key.model_id, key.latent_key), {})[key.pitch] = note
+        note.wanted = self.round
+        return note
+
+    def nearest_pitch(self, key: NoteKey, samples: int) -> Note | None:
+        """The note of the same latent nearest in pitch with at least ``samples`` rendered."""
+        candidates = self._by_latent.get((key.model_id, key.latent_key), {})
+        ready = [n for p, n in candidates.items() if p != key.pitch and n.available >= samples]
+        return min(ready, key=lambda n: (abs(n.key.pitch - key.pitch), n.key.pitch), default=None)
+
+    def nearest_latent(self, key: NoteKey, latent: NDArray[np.float32], samples: int) -> Note | None:
+        """The rendered note of another latent that serves best: near in pitch first, then in latent."""
+        ready = [n for n in self._notes.values() if n.key.model_id == key.model_id and n.available >= samples]
+
+        def distance(note: Note) -> tuple[int, float]:
+            return abs(note.key.pitch - key.pitch), float(np.linalg.norm(note.latent - latent))
+
+        return min(ready, key=distance, default=None)
+
+    @property
+    def used_bytes(self) -> int:
+        """Rendered audio in memory."""
+        return sum(note.used_bytes for note in self._notes.values())
+
+    def evict(self) -> int:
+        """Drop the least recently wanted unpinned notes until the budget holds; returns how many went."""
+        excess = self.used_bytes - self.budget_bytes
+        if excess <= 0:
+            return 0
+        dropped = 0
+        for note in sorted(self._notes.values(), key=lambda n: n.wanted):
+            if excess <= 0:
+                break
+            if note.pins == 0 and note.wanted < self.round:
+                excess -= note.used_bytes
+                self._drop(note)
+                dropped += 1
+        return dropped
+
+    def _drop(self, note: Note) -> None:
+        del self._notes[note.key]
+        family = self._by_latent[(note.key.model_id, note.key.latent_key)]
+        del family[note.key.pitch]
+        if not family:
+            del self._by_latent[(note.key.model_id, note.key.latent_key)]

@@ -1,0 +1,102 @@
+"""From a generator's frames to a playable note: rendered in slices, decoded as they come, at the device's rate.
+
+The model speaks at 16 kHz. Decoding with a zero-padded inverse FFT gives 48 or 96 kHz directly, exactly and with no
+state. A device at another rate gets notes decoded at 96 kHz, and the mixer reads them at the ratio of the two: at six
+times the model's rate its interpolation is transparent (ADR 7).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth_app.core.keys import NoteKey
+from synth_app.core.shared import write_shared
+from synth_app.render.note import AVAILABLE, FINAL, Note
+from synth_app.render.ports import Generator, GeneratorInfo
+from synth_app.spectral.config import SpectralConfig
+from synth_app.spectral.streaming import StreamingDecoder
+
+FADE_IN_S = 0.001
+"""Dropping the padding cuts the attack mid-wave; this takes the edge off."""
+
+FIRST_SLICE_FRAMES = 7
+"""Frames 3..10 hold the first 128 ms of sound (DESIGN section 3)."""
+
+SLICE_FRAMES = 16
+LATER_SLICE_FRAMES = 32
+
+
+def decoding_factor(model_rate_hz: int, device_rate_hz: int) -> int:
+    """By how many times the model's rate notes are decoded for a device.
+
+    3 for 48 kHz and 6 for 96 kHz; 6 as well where the device's rate is no multiple of the model's.
+    """
+    factor = device_rate_hz // model_rate_hz
+    if factor * model_rate_hz == device_rate_hz and factor in (1, 2, 3, 6):
+        return factor
+    return 6
+
+
+class Finisher:
+    """Makes notes for one generator and one device rate.
+
+    Attributes:
+        rate_hz: the rate notes are decoded at.
+    """
+
+    def __init__(self, info: GeneratorInfo, device_rate_hz: int) -> None:
+        self._info = info
+        self._config = SpectralConfig(
+            info.sample_rate_hz, info.fft_size, info.hop_samples, info.frames, info.bins,
+            (info.frames - 1) * info.hop_samples + info.fft_size - 4 * info.sample_rate_hz,
+        )  # fmt: skip
+        self._factor = decoding_factor(info.sample_rate_hz, device_rate_hz)
+        self.rate_hz = info.sample_rate_hz * self._factor
+
+    @property
+    def samples(self) -> int:
+        """Samples of a whole note."""
+        return self._config.samples * self._factor
+
+    @property
+    def first_frame(self) -> int:
+        """The first frame that needs rendering: those before it hold only padding."""
+        return self._config.pad_frames
+
+    def new_note(self, key: NoteKey, latent: NDArray[np.float32]) -> Note:
+        """A note of which nothing is rendered yet."""
+        return Note(key, latent, self.samples, self.first_frame)
+
+    def next_stop(self, note: Note) -> int:
+        """Where the note's next slice ends. Slices grow: the first must be soon, the later ones cheap."""
+        done = note.next_frame - self.first_frame
+        size = FIRST_SLICE_FRAMES if done == 0 else SLICE_FRAMES if done < 40 else LATER_SLICE_FRAMES
+        return min(note.next_frame + size, self._info.frames)
+
+    def samples_after(self, frames: int) -> int:
+        """Samples that are final once frames up to (not including) ``frames`` are rendered."""
+        hops = frames - self._config.pad_samples // self._config.hop_samples
+        return max(0, hops) * self._config.hop_samples * self._factor
+
+    def extend(self, note: Note, generator: Generator, stop_frame: int) -> None:
+        """Render and decode a note up to ``stop_frame``, and publish its new samples."""
+        frames = generator.render(note.latent[None], np.array([note.key.pitch], np.int64), note.next_frame, stop_frame)
+        if note.decoder is None:
+            note.decoder = StreamingDecoder(self._config, self._info.phase_convention, self._factor)
+        samples = note.decoder.push(frames.log_mel[0], frames.inst_freq[0])
+        note.next_frame = stop_frame
+        self._append(note, samples)
+        if stop_frame == self._info.frames:
+            self._append(note, note.decoder.tail())
+            note.decoder = None
+            write_shared(note.progress, FINAL, 1)
+
+    def _append(self, note: Note, samples: NDArray[np.float32]) -> None:
+        start = note.available
+        stop = min(start + len(samples), len(note.audio))
+        note.audio[start:stop] = samples[: stop - start]
+        if start == 0 and stop > 0:
+            fade = min(stop, round(FADE_IN_S * self.rate_hz))
+            note.audio[:fade] *= np.linspace(0.0, 1.0, fade, dtype=np.float32)
+        write_shared(note.progress, AVAILABLE, stop)

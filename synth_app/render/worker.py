@@ -1,0 +1,46 @@
+"""The render thread's work: slices of notes, most needed first.
+
+A slice at a time, so that a key struck while the keyboard is being warmed waits for one slice, not for one note. The
+worker knows notes and demands; that voices exist it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from synth_app.render.board import DemandBoard
+from synth_app.render.finish import Finisher
+from synth_app.render.ports import Generator
+
+
+class RenderWorker:
+    """Takes demands from the board and meets them, a slice a step.
+
+    Args:
+        now_frame: the mixer's present output frame, for deadlines.
+        on_news: called after every slice (wakes the control thread).
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        finisher: Finisher,
+        board: DemandBoard,
+        now_frame: Callable[[], int],
+        on_news: Callable[[], None],
+    ) -> None:
+        self._generator = generator
+        self._finisher = finisher
+        self._board = board
+        self._now_frame = now_frame
+        self._on_news = on_news
+
+    def step(self) -> bool:
+        """Render one slice of what is needed most; False when nothing is wanted."""
+        demand = self._board.next(self._now_frame())
+        if demand is None:
+            return False
+        stop = min(self._finisher.next_stop(demand.note), demand.until_frame)
+        self._finisher.extend(demand.note, self._generator, stop)
+        self._on_news()
+        return True
