@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by ./play and ./check: brings a bare machine to the point where `.venv/bin/python` can run the program.
 #
 # It installs only what is missing, says what it does, and never stops for a thing that may yet work: a package that

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by ./check: torch for the trainer's tests, as a build for the CPU where one can be had.
 #
 # It stands outside the lock file: the registry's own Linux build brings gigabytes of CUDA, which no test needs, and

@@ -1,0 +1,48 @@
+"""Fixtures for every test. The environment is set before anything of the program is imported."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import jack
+from tests.helpers.log_rule import _log_rule, expect_log
+
+__all__ = ["_log_rule", "expect_log"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the tests a home of their own: nothing of the person at the machine is read or written."""
+    home = Path(tempfile.mkdtemp(prefix="synth-app-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ["HOME"] = str(home)
+    for name in ("CONFIG", "DATA", "CACHE", "STATE"):
+        os.environ[f"XDG_{name}_HOME"] = str(home / name.lower())
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ.update(jack.ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def _jack_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jack.JackServer]:
+    server = jack.JackServer(tmp_path_factory.mktemp("jack") / "jackd.log")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def jack_server(_jack_server: jack.JackServer) -> jack.JackServer:
+    """A dummy JACK server that waits for its clients: nothing is lost, so what was played can be judged."""
+    _jack_server.ensure(jack.ServerMode())
+    return _jack_server
+
+
+@pytest.fixture
+def async_jack_server(_jack_server: jack.JackServer) -> jack.JackServer:
+    """A dummy JACK server that waits for nobody, with a long period: glitches of the program show in a recording."""
+    _jack_server.ensure(jack.ServerMode(period=512, synchronous=False))
+    return _jack_server
