@@ -1,0 +1,1 @@
+"""Thin widgets: they draw a view model and turn gestures into its calls."""
