@@ -112,4 +112,24 @@ class WantsChanged:
     time_ns: int
 
 
-Action = StartVoice | ReleaseVoice | KillVoice | TuneVoice | GainVoice | RetimbreVoice | SetMaster | WantsChanged
+@dataclass(frozen=True, slots=True)
+class ChooseProgram:
+    """A program was chosen by MIDI: the engine looks for its preset. ``bank`` is 14 bits, ``program`` 0..127."""
+
+    time_ns: int
+    channel: int
+    bank: int
+    program: int
+
+
+Action = (
+    StartVoice
+    | ReleaseVoice
+    | KillVoice
+    | TuneVoice
+    | GainVoice
+    | RetimbreVoice
+    | SetMaster
+    | WantsChanged
+    | ChooseProgram
+)

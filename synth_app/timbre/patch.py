@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from synth_app.core.params import check_param, default_patch_params
+from synth_app.core.params import PARAMS, check_param, default_patch_params
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Patch:
 
     def param(self, name: str) -> float:
         """Value of a patch parameter, or its default."""
-        return self.params.get(name, default_patch_params()[name])
+        value = self.params.get(name)
+        return PARAMS[name].default if value is None else value
 
     def with_weights(self, weights: tuple[float, ...]) -> Patch:
         """The same patch with other morph weights (as many as there are anchors)."""
