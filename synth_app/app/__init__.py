@@ -1,0 +1,1 @@
+"""The top floor: the command line, settings, and the one place that builds the whole instrument."""

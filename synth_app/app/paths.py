@@ -1,0 +1,77 @@
+"""Where things live: what the program brings with it, and the player's own folders on this system."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+from synth_app.core.errors import FileFormatError
+
+APP_NAME = "synth_app"
+DEMO_TUNE = "presets/demo/bach_bwv1007_prelude.mid"
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def bundled(relative: str) -> Path:
+    """A file or folder that comes with the program: from the checkout, or from inside an installed wheel."""
+    in_checkout = _PACKAGE.parent / relative
+    return in_checkout if in_checkout.exists() else _PACKAGE / "_data" / relative
+
+
+def settings_path() -> Path:
+    """The player's settings file."""
+    return platformdirs.user_config_path(APP_NAME, appauthor=False) / "settings.toml"
+
+
+def recordings_dir() -> Path:
+    """Where recordings go when nobody says otherwise; made on demand.
+
+    The player's music folder; where it cannot be written to, a folder among the temporary files.
+
+    Raises:
+        FileFormatError: neither can be written to.
+    """
+    for parent in (platformdirs.user_music_path(), Path(tempfile.gettempdir())):
+        folder = parent / APP_NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    raise FileFormatError(
+        f"No folder for recordings can be written to: neither {platformdirs.user_music_path()} nor temp."
+    )
+
+
+def ensure_numba_cache() -> None:
+    """Let numba keep its compiled code somewhere. Call before anything imports numba.
+
+    numba looks beside the source, then in the user's cache folder, and refuses to import where it may write to neither;
+    then it gets a private folder among the temporary files.
+    """
+    if "NUMBA_CACHE_DIR" in os.environ or os.access(_PACKAGE, os.W_OK):
+        return
+    try:
+        cache = platformdirs.user_cache_path("numba", appauthor=False, ensure_exists=True)
+        if os.access(cache, os.W_OK):
+            return
+    except OSError:
+        pass
+    os.environ["NUMBA_CACHE_DIR"] = _private_temp_folder()
+
+
+def _private_temp_folder() -> str:
+    """A folder that stays across starts, unless someone else could have put things into it."""
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    folder = Path(tempfile.gettempdir()) / f"{APP_NAME}-numba-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        mode = folder.lstat()
+    except OSError:
+        return tempfile.mkdtemp(prefix=f"{APP_NAME}-numba-")
+    mine = not hasattr(os, "getuid") or (mode.st_uid == os.getuid() and mode.st_mode & 0o077 == 0)
+    return str(folder) if mine and not folder.is_symlink() else tempfile.mkdtemp(prefix=f"{APP_NAME}-numba-")
