@@ -1,0 +1,108 @@
+"""All the state of a run in one .npz file: weights, codes, averages, Adam's moments, the clock, and the configuration.
+
+Plain arrays and one JSON text; nothing in the file is ever executed. A checkpoint is for going on; what players get is
+an export.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from synth_app.core.errors import CheckpointError
+from synth_app.training.config import TrainConfig
+from synth_app.training.ema import Average
+
+KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a file holds: the configuration, samples seen, and named arrays ("weight/...", "average/...", "adam/...")."""
+
+    config: TrainConfig
+    samples_seen: int
+    anchors: tuple[str, ...]
+    arrays: dict[str, NDArray[np.float32]]
+
+
+def save_checkpoint(
+    folder: Path,
+    config: TrainConfig,
+    samples_seen: int,
+    anchors: tuple[str, ...],
+    module: nn.Module,
+    average: Average,
+    optimiser: torch.optim.Adam,
+) -> Path:
+    """Write ``checkpoint-<samples>.npz`` whole or not at all, and remove all but the newest two."""
+    arrays = {f"weight/{name}": _plain(value) for name, value in module.named_parameters()}
+    arrays |= {f"average/{name}": _plain(value) for name, value in average.values.items()}
+    for name, value in module.named_parameters():
+        for moment, content in optimiser.state.get(value, {}).items():
+            arrays[f"adam/{moment}/{name}"] = _plain(content)
+    path = folder / f"checkpoint-{samples_seen:09d}.npz"
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.savez(
+            file, config=np.array(config.to_json()), samples_seen=np.array(samples_seen), anchors=np.array(anchors), **arrays
+        )  # type: ignore[arg-type]
+    os.replace(partial, path)
+    for old in sorted(folder.glob("checkpoint-*.npz"))[:-KEPT]:
+        old.unlink()
+    return path
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint with the most samples in a run's folder, if there is one."""
+    return max(folder.glob("checkpoint-*.npz"), default=None)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        CheckpointError: the file is missing, cut off, or of another version.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            config = TrainConfig.from_json(str(file["config"]))
+            arrays = {name: file[name] for name in file.files if "/" in name}
+            return Checkpoint(config, int(file["samples_seen"]), tuple(file["anchors"].tolist()), arrays)
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"The checkpoint {path} cannot be read ({error}): use an earlier one.") from error
+
+
+@torch.no_grad()
+def restore(checkpoint: Checkpoint, module: nn.Module, average: Average, optimiser: torch.optim.Adam | None) -> None:
+    """Put a checkpoint's arrays into a module, its average and its optimiser.
+
+    Raises:
+        CheckpointError: a weight is missing or has another shape.
+    """
+    for name, value in module.named_parameters():
+        value.copy_(_fitting(checkpoint, f"weight/{name}", value))
+        average.values[name].copy_(_fitting(checkpoint, f"average/{name}", value))
+        moments = {
+            key.split("/")[1]: torch.from_numpy(array.copy())
+            for key, array in checkpoint.arrays.items()
+            if key.startswith("adam/") and key.split("/", 2)[2] == name
+        }
+        if optimiser is not None and moments:
+            optimiser.state[value] = moments
+
+
+def _fitting(checkpoint: Checkpoint, key: str, like: Tensor) -> Tensor:
+    array = checkpoint.arrays.get(key)
+    if array is None or array.shape != tuple(like.shape):
+        found = "missing" if array is None else f"of shape {array.shape}, not {tuple(like.shape)}"
+        raise CheckpointError(f"The checkpoint's {key} is {found}: it belongs to another model; start a new run.")
+    return torch.from_numpy(array)
+
+
+def _plain(value: Tensor) -> NDArray[np.float32]:
+    return np.asarray(value.detach().cpu().numpy(), np.float32)

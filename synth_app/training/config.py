@@ -1,0 +1,86 @@
+"""One frozen value that says everything about a training run, and is saved inside its checkpoints."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from synth_app.core.errors import CheckpointError
+from synth_app.training.model import GeneratorConfig
+
+StageKind = Literal["heads", "net"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stretch of the training, measured in samples (notes seen).
+
+    Attributes:
+        kind: "heads" trains the bias map, the additive head and the codes without running a convolution; "net" trains
+            everything.
+        samples: its length. batch: notes in a step.
+        coarse: how many times the picture is halved (0 is 128 x 1024); only for "net".
+        lr_net, lr_heads, lr_codes: Adam's step sizes; they fall linearly to a tenth over the last ``decay`` share.
+        wave_weight: weight of the decoded wave's spectral loss, and wave_notes: on how many notes of a batch.
+    """
+
+    kind: StageKind
+    samples: int
+    batch: int = 8
+    coarse: int = 0
+    lr_net: float = 1e-3
+    lr_heads: float = 2e-3
+    lr_codes: float = 5e-3
+    decay: float = 0.3
+    wave_weight: float = 0.0
+    wave_notes: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """A whole run. ``samples`` are notes seen; every schedule is a function of them and of nothing else."""
+
+    model: GeneratorConfig = field(default_factory=GeneratorConfig)
+    stages: tuple[Stage, ...] = (
+        Stage("heads", 160_000, batch=16),
+        Stage("net", 24_000, coarse=1, lr_heads=5e-4, lr_codes=1e-3),
+        Stage("net", 120_000, lr_heads=5e-4, lr_codes=1e-3, wave_weight=0.3),
+    )
+    seed: int = 1
+    code_noise: float = 0.15
+    if_weight: float = 0.25
+    clip_norm: float = 1.0
+    average_half_life: float = 8_000.0
+
+    @property
+    def samples(self) -> int:
+        """Length of the run."""
+        return sum(stage.samples for stage in self.stages)
+
+    def stage_at(self, samples_seen: int) -> tuple[int, float]:
+        """(index of the stage, share of it that is done) at a moment of the run; the end belongs to the last stage."""
+        start = 0
+        for index, stage in enumerate(self.stages):
+            if samples_seen < start + stage.samples:
+                return index, (samples_seen - start) / stage.samples
+            start += stage.samples
+        return len(self.stages) - 1, 1.0
+
+    def to_json(self) -> str:
+        """For the checkpoint."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrainConfig":
+        """Read back what ``to_json`` wrote.
+
+        Raises:
+            CheckpointError: the text is of another version of this program.
+        """
+        try:
+            plain: dict[str, Any] = json.loads(text)
+            model = plain.pop("model")
+            stages = tuple(Stage(**stage) for stage in plain.pop("stages"))
+            shape = GeneratorConfig(**{**model, "channels": tuple(model["channels"])})
+            return cls(model=shape, stages=stages, **plain)
+        except (ValueError, TypeError, KeyError) as error:
+            raise CheckpointError(f"The checkpoint's configuration does not fit this program ({error}).") from error

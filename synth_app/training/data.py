@@ -1,0 +1,292 @@
+"""The data set: notes that are good enough, at one loudness, in a few velocity layers, cached on disk.
+
+A data set is a folder. Each instrument has its own sub-folder with ``wave.npy`` (int16, [notes, 64000], 16 kHz) and
+``notes.json``, which is written last: what has it is finished, so a build that was interrupted goes on where it stopped.
+``dataset.json`` lists the instruments in order. The same options and seed give the same data set.
+
+The recipe: a note must sound (peak above 1e-3), repeat itself (clarity above 0.6) and be in tune, octaves aside (30
+cents); its first two seconds get an RMS of 0.1 with the peak kept under 0.9, since soundfonts differ by 20 to 30 dB
+and the player applies velocity; a louder layer is kept only where it has another timbre than the softer one.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth_app.core.errors import FileFormatError, SettingsError
+from synth_app.training.instruments import by_rule, curated
+from synth_app.training.pitch import read_near
+from synth_app.training.soundfont import SoundfontRenderer, list_presets
+from synth_app.training.sources import (
+    InstrumentSource,
+    RawNote,
+    SoundfontInstrument,
+    nsynth_instruments,
+    wave_folder_instruments,
+)
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what, done, of how many)."""
+
+TARGET_RMS = 0.1
+PEAK_LIMIT = 0.9
+LOUDNESS_SAMPLES = 32_000
+MIN_PEAK = 1e-3
+MIN_CLARITY = 0.6
+MAX_CENTS = 30.0
+MIN_NOTES = 24
+LAYER_DISTANCE_DB = 1.7
+MAX_LAYERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """What to build a data set from.
+
+    Attributes:
+        out_dir: the folder to fill; it may hold an unfinished build with the same options.
+        soundfonts: .sf2 or .sf3 files. ``choice`` says which of their presets: the curated list (its places are those
+            of MuseScore_General and of most General MIDI fonts) or every melodic preset.
+        nsynth: unpacked NSynth json/wav folders.
+        wave_folders: folders of WAV files named by pitch, or of such folders.
+        velocities: played on soundfonts; other sources' velocities go to the nearest of these.
+        held_out_pitches: notes of each instrument that training never sees.
+        held_out_instruments: names of instruments that training never sees at all.
+        seed: draws the held-out notes.
+    """
+
+    out_dir: Path
+    soundfonts: tuple[Path, ...] = ()
+    choice: Literal["curated", "all"] = "curated"
+    nsynth: tuple[Path, ...] = ()
+    wave_folders: tuple[Path, ...] = ()
+    velocities: tuple[int, ...] = (45, 112)
+    held_out_pitches: int = 4
+    held_out_instruments: tuple[str, ...] = ("Mellow Piano", "English Horn", "Fiddle", "Koto")
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.velocities) <= MAX_LAYERS:
+            raise SettingsError(f"Name 1 to {MAX_LAYERS} velocities, not {len(self.velocities)}.")
+        if not (self.soundfonts or self.nsynth or self.wave_folders):
+            raise SettingsError("Name at least one soundfont, NSynth folder or folder of WAV files to learn from.")
+
+
+@dataclass(frozen=True, slots=True)
+class NoteEntry:
+    """A note of the data set: its row in the instrument's arrays, what it is, and whether training may see it."""
+
+    row: int
+    pitch: int
+    layer: int
+    cents: float
+    clarity: float
+    held_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentEntry:
+    """An instrument of the data set with the velocities of its layers and its notes."""
+
+    name: str
+    family: str
+    origin: str
+    folder: str
+    velocities: tuple[int, ...]
+    held_out: bool
+    notes: tuple[NoteEntry, ...]
+
+
+def normalise_loudness(wave: NDArray[np.float32]) -> NDArray[np.float32]:
+    """RMS 0.1 over the first two seconds, or as near as a peak of 0.9 allows. Silence stays silence."""
+    rms = float(np.sqrt(np.mean(wave[:LOUDNESS_SAMPLES].astype(np.float64) ** 2)))
+    peak = float(np.abs(wave).max(initial=0.0))
+    if rms <= 0.0 or peak <= 0.0:
+        return wave
+    return wave * np.float32(min(TARGET_RMS / rms, PEAK_LIMIT / peak))
+
+
+def good_note(wave: NDArray[np.float32], pitch: int) -> tuple[float, float] | None:
+    """(cents off the wanted pitch, octaves aside; clarity) of a note that is fit to learn from, else ``None``."""
+    if float(np.abs(wave).max(initial=0.0)) <= MIN_PEAK:
+        return None
+    reading = read_near(wave, pitch)
+    cents = reading.cents_from(pitch)
+    return (cents, reading.clarity) if reading.clarity > MIN_CLARITY and abs(cents) < MAX_CENTS else None
+
+
+def timbre_distance_db(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Log-spectral distance of two waves over 60 dB of range: RMS over bins, mean over frames of 128 ms."""
+    window = np.hanning(2048).astype(np.float32)
+    frames = np.arange(0, len(a) - 2048, 2048)[:, None] + np.arange(2048)
+    levels = [20.0 * np.log10(np.abs(np.fft.rfft(wave[frames] * window)) + 1e-9) for wave in (a, b)]
+    floor = max(float(level.max()) for level in levels) - 60.0
+    difference = np.maximum(levels[0], floor) - np.maximum(levels[1], floor)
+    return float(np.sqrt((difference**2).mean(axis=1)).mean())
+
+
+def build_dataset(options: BuildOptions, progress: Progress | None = None) -> "Dataset":
+    """Render, filter, level and store every note of every source; goes on with an unfinished build.
+
+    Raises:
+        FileFormatError: a source cannot be read.
+        SettingsError: nothing usable was found, or the folder holds a build with other options.
+    """
+    options.out_dir.mkdir(parents=True, exist_ok=True)
+    _check_same_build(options)
+    with ExitStack() as stack:
+        sources = list(_sources(options, stack))
+        entries = []
+        for index, source in enumerate(sources):
+            if progress is not None:
+                progress(source.name, index, len(sources))
+            entry = _build_instrument(options, index, source)
+            if entry is not None:
+                entries.append(entry)
+        if progress is not None:
+            progress("done", len(sources), len(sources))
+    if not entries:
+        raise SettingsError("No instrument had enough notes in tune to learn from: check the sources.")
+    document = {"options": _plain_options(options), "instruments": [entry.folder for entry in entries]}
+    (options.out_dir / "dataset.json").write_text(json.dumps(document, indent=1))
+    return Dataset.open(options.out_dir)
+
+
+def _sources(options: BuildOptions, stack: ExitStack) -> Iterable[InstrumentSource]:
+    for path in options.soundfonts:
+        presets = list_presets(path)
+        places = {(preset.bank, preset.program) for preset in presets}
+        chosen = curated() if options.choice == "curated" else by_rule(presets)
+        renderer = stack.enter_context(SoundfontRenderer(path))
+        for instrument in chosen:
+            if (instrument.bank, instrument.program) in places:
+                yield SoundfontInstrument(renderer, instrument, options.velocities)
+    for folder in options.nsynth:
+        yield from nsynth_instruments(folder)
+    for folder in options.wave_folders:
+        yield from wave_folder_instruments(folder)
+
+
+def _build_instrument(options: BuildOptions, index: int, source: InstrumentSource) -> InstrumentEntry | None:
+    folder = options.out_dir / f"{index:03d}-{_slug(source.name)}"
+    done = folder / "notes.json"
+    if done.exists():
+        return _read_entry(done)
+    shutil.rmtree(folder, ignore_errors=True)
+    velocities, notes = _layers(source.notes(), options.velocities)
+    if len(notes) < MIN_NOTES:
+        return None
+    rng = np.random.default_rng([options.seed, index])
+    pitches = sorted({pitch for pitch, *_ in notes})
+    hidden = set(rng.choice(pitches, min(options.held_out_pitches, len(pitches) // 4), replace=False).tolist())
+    folder.mkdir()
+    waves = np.stack([wave for *_, wave in notes])
+    np.save(folder / "wave.npy", np.round(waves * 32_767.0).astype(np.int16))
+    entry = InstrumentEntry(
+        source.name, source.family, source.origin, folder.name, velocities,
+        source.name in options.held_out_instruments,
+        tuple(
+            NoteEntry(row, pitch, layer, round(cents, 2), round(clarity, 4), pitch in hidden)
+            for row, (pitch, layer, (cents, clarity), _) in enumerate(notes)
+        ),
+    )  # fmt: skip
+    done.write_text(json.dumps(asdict(entry)))
+    return entry
+
+
+Prepared = tuple[int, int, tuple[float, float], NDArray[np.float32]]
+
+
+def _layers(raw: Iterable[RawNote], velocities: tuple[int, ...]) -> tuple[tuple[int, ...], list[Prepared]]:
+    """Good, levelled notes as (pitch, layer, (cents, clarity), wave), and the velocities of the layers that remain."""
+    by_velocity: dict[int, dict[int, tuple[tuple[float, float], NDArray[np.float32]]]] = {}
+    for note in raw:
+        quality = good_note(note.wave, note.pitch)
+        if quality is not None:
+            velocity = min(velocities, key=lambda wanted: abs(wanted - note.velocity))
+            by_velocity.setdefault(velocity, {})[note.pitch] = (quality, normalise_loudness(note.wave))
+    kept: list[int] = []
+    for velocity in sorted(by_velocity, reverse=True):
+        layer = by_velocity[velocity]
+        if len(layer) >= MIN_NOTES and (not kept or _differs(layer, by_velocity[kept[-1]])):
+            kept.append(velocity)
+    kept.sort()
+    notes = [
+        (pitch, layer, *by_velocity[velocity][pitch])
+        for layer, velocity in enumerate(kept)
+        for pitch in sorted(by_velocity[velocity])
+    ]
+    return tuple(kept), notes
+
+
+def _differs(
+    layer: dict[int, tuple[tuple[float, float], NDArray[np.float32]]],
+    other: dict[int, tuple[tuple[float, float], NDArray[np.float32]]],
+) -> bool:
+    shared = sorted(set(layer) & set(other))[::6]
+    return bool(shared) and LAYER_DISTANCE_DB < float(
+        np.median([timbre_distance_db(layer[pitch][1], other[pitch][1]) for pitch in shared])
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A finished data set on disk."""
+
+    root: Path
+    instruments: tuple[InstrumentEntry, ...]
+
+    @classmethod
+    def open(cls, root: Path) -> "Dataset":
+        """Read the lists of a finished build (no audio yet).
+
+        Raises:
+            FileFormatError: there is no finished data set in the folder.
+        """
+        try:
+            document = json.loads((root / "dataset.json").read_text())
+            entries = tuple(_read_entry(root / folder / "notes.json") for folder in document["instruments"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FileFormatError(f"{root} holds no finished data set ({error}): build it first.") from error
+        return cls(root, entries)
+
+    def waves(self, instrument: InstrumentEntry) -> NDArray[np.int16]:
+        """The instrument's notes, int16 [notes, 64000], mapped from disk."""
+        waves: NDArray[np.int16] = np.load(self.root / instrument.folder / "wave.npy", mmap_mode="r")
+        return waves
+
+    def named(self, names: Sequence[str]) -> "Dataset":
+        """Only these instruments, in the data set's own order."""
+        return Dataset(self.root, tuple(entry for entry in self.instruments if entry.name in set(names)))
+
+
+def _read_entry(path: Path) -> InstrumentEntry:
+    fields = json.loads(path.read_text())
+    notes = tuple(NoteEntry(**note) for note in fields.pop("notes"))
+    return InstrumentEntry(**{**fields, "velocities": tuple(fields["velocities"])}, notes=notes)
+
+
+def _plain_options(options: BuildOptions) -> dict[str, object]:
+    plain = asdict(options)
+    plain.pop("out_dir")
+    text = json.loads(json.dumps(plain, default=lambda path: path.name))
+    return dict(text)
+
+
+def _check_same_build(options: BuildOptions) -> None:
+    path = options.out_dir / "build.json"
+    text = json.dumps(_plain_options(options), indent=1)
+    if path.exists() and path.read_text() != text:
+        raise SettingsError(f"{options.out_dir} holds a data set built with other options: name another folder.")
+    path.write_text(text)
+
+
+def _slug(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name.lower()).strip("-")

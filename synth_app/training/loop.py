@@ -1,0 +1,205 @@
+"""The training loop. Its one clock is the number of notes seen; stopping and going on gives the same next batch.
+
+Heads first: the bias map, the additive head and the codes learn in minutes what a convolutional net needs hours for.
+Then the net joins, coarse and then at full size, and learns what is left; from there on the loss also listens to the
+decoded wave.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from synth_app.core.errors import SettingsError
+from synth_app.training.checkpoint import load_checkpoint, newest_checkpoint, restore, save_checkpoint
+from synth_app.training.codec import TorchCodec
+from synth_app.training.config import Stage, TrainConfig
+from synth_app.training.data import Dataset
+from synth_app.training.ema import Average
+from synth_app.training.features import denormalise, make_pictures
+from synth_app.training.feed import Anchor, Batch, NoteFeed
+from synth_app.training.losses import picture_loss, spectral_loss
+from synth_app.training.memory import keep_freed_memory
+from synth_app.training.voice import Voice, start_from_data
+
+BETAS = (0.9, 0.99)
+WARM_UP_SAMPLES = 2_000
+LAST_RATE = 0.1
+LOG_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How to run; what to train is in the ``TrainConfig``.
+
+    Attributes:
+        dataset: a finished data set's folder.
+        run: folder for checkpoints and ``log.jsonl``; if it holds a checkpoint, the run goes on from it.
+        threads: of the arithmetic. niceness: added to the process's own, so that playing comes first.
+        checkpoint_s: seconds between checkpoints.
+        samples: stop after so many (a pause; the schedule is the configuration's).
+        compile: build fused loops with the C++ compiler of this machine.
+    """
+
+    dataset: Path
+    run: Path
+    threads: int = 2
+    niceness: int = 15
+    checkpoint_s: float = 180.0
+    samples: int | None = None
+    compile: bool = True
+
+
+Report = Callable[[dict[str, float]], None]
+
+
+class Run:
+    """A training in progress: the voice, its average, its optimiser and its clock."""
+
+    def __init__(self, config: TrainConfig, dataset: Dataset, feed: NoteFeed | None = None) -> None:
+        self.config = config
+        self.feed = feed or NoteFeed(dataset, waves=any(stage.wave_weight > 0 for stage in config.stages))
+        torch.manual_seed(config.seed)
+        self.voice = Voice(config.model, len(self.feed.anchors)).to(memory_format=torch.channels_last)
+        start_from_data(self.voice, self.feed, config.seed)
+        self.average = Average(self.voice, config.average_half_life)
+        groups = [
+            {"params": self.voice.net_parameters(), "name": "net"},
+            {"params": self.voice.head_parameters(), "name": "heads"},
+            {"params": [self.voice.codes], "name": "codes"},
+        ]
+        self.optimiser = torch.optim.Adam(groups, lr=1e-3, betas=BETAS, fused=True)
+        self.codec = TorchCodec(config.model.spectral, "centred")
+        self.samples_seen = 0
+
+    @property
+    def anchor_names(self) -> tuple[str, ...]:
+        """One line for each code, for the checkpoint."""
+        return tuple(anchor_name(anchor) for anchor in self.feed.anchors)
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """Learn from one batch; returns the loss terms."""
+        index, done = self.config.stage_at(self.samples_seen)
+        stage = self.config.stages[index]
+        self._set_rates(stage, done)
+        rng = np.random.default_rng([self.config.seed, 1, self.samples_seen])
+        size = len(batch.anchor)
+        noise = torch.from_numpy(rng.standard_normal((size, self.config.model.latent_size), np.float32))
+        latent = self.voice.latents(batch.anchor, noise, self.config.code_noise)
+        made, target = self._paint(stage, latent, batch)
+        parts = picture_loss(made, target)
+        loss = parts.magnitude + self.config.if_weight * parts.inst_freq
+        terms = {"magnitude": parts.magnitude.item(), "inst_freq": parts.inst_freq.item()}
+        if stage.wave_weight > 0 and stage.coarse == 0:
+            wave = self._wave_loss(made, batch, rng.permutation(size)[: stage.wave_notes])
+            loss = loss + stage.wave_weight * wave
+            terms["wave"] = wave.item()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        used = [value for value in self.voice.parameters() if value.grad is not None]
+        terms["gradient"] = float(torch.nn.utils.clip_grad_norm_(used, self.config.clip_norm))
+        self.optimiser.step()
+        self.samples_seen += size
+        self.average.update(self.voice, self.samples_seen, size)
+        return terms
+
+    def _paint(self, stage: Stage, latent: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(what the voice paints, what it should have painted) at the stage's resolution."""
+        generator = self.voice.generator
+        if stage.kind == "heads":
+            return generator.heads_only(latent, batch.pitch), batch.picture
+        if stage.coarse > 0:
+            made = self.voice.coarse_picture(latent, batch.pitch, stage.coarse, torch.bfloat16)
+            return made, F.avg_pool2d(batch.picture, 1 << stage.coarse)
+        return generator(latent, batch.pitch, torch.bfloat16), batch.picture
+
+    def _wave_loss(self, made: Tensor, batch: Batch, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Tensor:
+        chosen = torch.from_numpy(rows)
+        return spectral_loss(self.codec.decode(*denormalise(made[chosen])), batch.wave[chosen])
+
+    def _set_rates(self, stage: Stage, done: float) -> None:
+        rates = {"net": stage.lr_net, "heads": stage.lr_heads, "codes": stage.lr_codes}
+        warm = min(1.0, (done * stage.samples + stage.batch) / min(WARM_UP_SAMPLES, 0.1 * stage.samples + 1))
+        fall = min(1.0, LAST_RATE + (1.0 - LAST_RATE) * (1.0 - done) / stage.decay) if stage.decay > 0 else 1.0
+        for group in self.optimiser.param_groups:
+            group["lr"] = rates[group["name"]] * min(warm, fall)
+
+
+def anchor_name(anchor: Anchor) -> str:
+    """The name and layer of an anchor in one line."""
+    return f"{anchor.instrument.name} v{anchor.velocity}"
+
+
+def train(config: TrainConfig, options: TrainOptions, report: Report | None = None) -> Path:
+    """Train, or go on with training, and leave a checkpoint; returns its path.
+
+    Raises:
+        SettingsError: the run's folder belongs to other instruments.
+        CheckpointError, FileFormatError: what is on disk cannot be used.
+    """
+    os.nice(options.niceness)
+    torch.set_num_threads(options.threads)
+    keep_freed_memory()
+    options.run.mkdir(parents=True, exist_ok=True)
+    dataset = Dataset.open(options.dataset)
+    make_pictures(dataset, TorchCodec(config.model.spectral, "centred").encode)
+    run = Run(config, dataset)
+    resume(run, options.run)
+    if options.compile:
+        run.voice.generator.compile_epilogue()
+    end = min(config.samples, options.samples or config.samples)
+    log, saved, logged = options.run / "log.jsonl", time.monotonic(), time.monotonic()
+    while run.samples_seen < end:
+        stage_end = _stage_end(config, run.samples_seen)
+        stage = config.stages[config.stage_at(run.samples_seen)[0]]
+        sums: dict[str, float] = {}
+        steps, since = 0, run.samples_seen
+        for batch in run.feed.batches(config.seed, run.samples_seen, min(stage_end, end), stage.batch):
+            for name, value in run.step(batch).items():
+                sums[name] = sums.get(name, 0.0) + value
+            steps += 1
+            now = time.monotonic()
+            if now - logged >= LOG_EVERY_S:
+                line = {name: round(value / steps, 5) for name, value in sums.items()}
+                line |= {"samples": run.samples_seen, "per_s": round((run.samples_seen - since) / (now - logged), 2)}
+                with log.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+                if report is not None:
+                    report(line)
+                sums, steps, since, logged = {}, 0, run.samples_seen, now
+            if now - saved >= options.checkpoint_s:
+                save(run, options.run)
+                saved = now
+    return save(run, options.run)
+
+
+def save(run: Run, folder: Path) -> Path:
+    """Write a checkpoint of the run."""
+    return save_checkpoint(
+        folder, run.config, run.samples_seen, run.anchor_names, run.voice, run.average, run.optimiser
+    )
+
+
+def resume(run: Run, folder: Path) -> None:
+    """Put the newest checkpoint of a folder into the run, if there is one."""
+    path = newest_checkpoint(folder)
+    if path is None:
+        return
+    checkpoint = load_checkpoint(path)
+    if checkpoint.anchors != run.anchor_names:
+        raise SettingsError(f"{folder} was trained on other instruments: name another folder for this run.")
+    restore(checkpoint, run.voice, run.average, run.optimiser)
+    run.samples_seen = checkpoint.samples_seen
+
+
+def _stage_end(config: TrainConfig, samples_seen: int) -> int:
+    """Samples at which the stage of this moment ends."""
+    index, _ = config.stage_at(samples_seen)
+    return sum(stage.samples for stage in config.stages[: index + 1])

@@ -1,0 +1,54 @@
+"""What "near enough to the note" means, in three terms.
+
+``picture_loss`` compares pictures: an L1 distance of the log-mel level, with loud regions counting up to twice as
+much as quiet ones, and the angle between instantaneous frequencies where there is something to hear.
+``spectral_loss`` compares sounds: magnitudes of the decoded wave at three resolutions (Yamamoto et al., "Parallel
+WaveGAN", ICASSP 2020). It is what teaches level, and agreement of neighbouring bins about one partial's frequency.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from synth_app.training.features import IF_A, MAG_A
+
+LOUD_WEIGHT = 1.0
+LOUD_RANGE = 16.0 * MAG_A
+"""Normalised level range (70 dB) over which the weight falls from loud to quiet."""
+IF_COMPRESSION = 0.25 / MAG_A
+WINDOWS = (512, 1024, 2048)
+
+
+@dataclass(frozen=True, slots=True)
+class LossParts:
+    """The terms, each a scalar tensor, for the log."""
+
+    magnitude: Tensor
+    inst_freq: Tensor
+
+
+def picture_loss(made: Tensor, target: Tensor) -> LossParts:
+    """Distances between pictures [B, 2, T, F] in the normalised range."""
+    level = target[:, 0]
+    top = level.amax(dim=(1, 2), keepdim=True)
+    loudness = (1.0 + (level - top) / LOUD_RANGE).clamp_min(0.0)
+    magnitude = ((made[:, 0] - level).abs() * (1.0 + LOUD_WEIGHT * loudness)).mean()
+    heard = torch.exp((level - top) * IF_COMPRESSION)
+    heard = heard / heard.mean(dim=(1, 2), keepdim=True)
+    turn = 1.0 - torch.cos((made[:, 1] - target[:, 1]) * (torch.pi / IF_A))
+    return LossParts(magnitude, (turn * heard).mean())
+
+
+def spectral_loss(made: Tensor, target: Tensor) -> Tensor:
+    """Multi-resolution distance between waves [B, samples]: spectral convergence plus L1 of log magnitudes."""
+    total = made.new_zeros(())
+    for size in WINDOWS:
+        window = torch.hann_window(size, device=made.device)
+        a, b = (
+            torch.stft(wave, size, size // 4, window=window, center=False, return_complex=True) for wave in (made, target)
+        )
+        a, b = (torch.sqrt(part.real.square() + part.imag.square() + 1e-6) for part in (a, b))
+        convergence = (a - b).square().sum(dim=(1, 2)).sqrt() / b.square().sum(dim=(1, 2)).sqrt()
+        total = total + convergence.mean() + (torch.log(a + 1e-2) - torch.log(b + 1e-2)).abs().mean()
+    return total / len(WINDOWS)

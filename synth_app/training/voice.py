@@ -1,0 +1,105 @@
+"""What is trained together: a generator and the codes of the timbres it knows."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from synth_app.training.features import IF_A
+from synth_app.training.feed import NoteFeed
+from synth_app.training.losses import IF_COMPRESSION
+from synth_app.training.model import COLOURS, EqualisedConv, Generator, GeneratorConfig
+
+SUMMARY_NOTES = 12
+COARSE_LEVELS = (1, 2)
+RGB_START = 0.1
+
+
+class Voice(nn.Module):
+    """Generator, one code for each anchor, and the colour layers of unfinished (coarser) generators."""
+
+    def __init__(self, config: GeneratorConfig, anchors: int) -> None:
+        super().__init__()
+        self.generator = Generator(config)
+        self.generator.emphasise_code()
+        self.codes = nn.Parameter(torch.randn(anchors, config.code_size))
+        levels = COARSE_LEVELS if config.blocks > max(COARSE_LEVELS) else ()
+        self.coarse = nn.ModuleDict(
+            {str(level): EqualisedConv(config.channels[-1 - level], COLOURS, 1, gain=1.0) for level in levels}
+        )
+        with torch.no_grad():
+            for rgb in [self.generator.rgb, *self.coarse.values()]:
+                rgb.weight *= RGB_START
+
+    def white_codes(self) -> Tensor:
+        """The codes with mean zero and unit covariance, [anchors, code_size]: a draw from N(0, I) lies among them."""
+        centred = self.codes - self.codes.mean(dim=0)
+        ridge = 1e-3 * torch.eye(centred.shape[1])
+        covariance = centred.T @ centred / len(centred) + ridge
+        return torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), centred.T, upper=False).T
+
+    def latents(self, anchor: Tensor, noise: Tensor, code_noise: float) -> Tensor:
+        """[B, latent]: the anchors' codes, a little blurred by ``noise`` [B, latent], which also fills the rest."""
+        codes = self.white_codes()[anchor]
+        size = codes.shape[1]
+        return torch.cat([codes + code_noise * noise[:, :size], noise[:, size:]], dim=1)
+
+    def coarse_picture(self, latent: Tensor, pitch: Tensor, level: int, dtype: torch.dtype) -> Tensor:
+        """The picture as a generator without its last ``level`` blocks paints it."""
+        base, h = self.generator.base(latent, pitch)
+        base = F.avg_pool2d(base.expand(-1, -1, self.generator.config.spectral.frames, -1), 1 << level)
+        features = self.generator.features(latent, pitch, h, dtype, skip=level)
+        return torch.tanh(base + self.coarse[str(level)](features).float())
+
+    def net_parameters(self) -> list[nn.Parameter]:
+        """Everything that belongs to the convolutions."""
+        return [*self.generator.blocks.parameters(), *self.generator.rgb.parameters(), *self.coarse.parameters()]
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """Everything that can be trained without them, except the codes."""
+        parts = [part for part in (self.generator.side, self.generator.head) if part is not None]
+        return [self.generator.pitch_bias, *(value for part in parts for value in part.parameters())]
+
+
+@torch.no_grad()
+def start_from_data(voice: Voice, feed: NoteFeed, seed: int) -> None:
+    """Set the pitch map to the average note and the codes to the main differences between timbres.
+
+    The map is the mean log-mel level and the amplitude-weighted circular mean of instantaneous frequency of each pitch;
+    the codes are the leading principal components of each timbre's coarse average picture, seen relative to the map.
+    """
+    rng = np.random.default_rng([seed, 77])
+    count = len(feed.anchors)
+    shape = voice.generator.pitch_bias.shape
+    level, weight = torch.zeros(shape[0], shape[2]), torch.zeros(shape[0], 1)
+    phasor = torch.zeros(shape[0], shape[2], dtype=torch.complex64)
+    summaries: list[list[tuple[int, Tensor]]] = [[] for _ in range(count)]
+    for anchor in range(count):
+        rows = np.flatnonzero(feed.table[:, 0] == anchor)
+        batch = feed.load(rng.choice(rows, min(SUMMARY_NOTES * 2, len(rows)), replace=False))
+        for pitch, picture in zip(batch.pitch.tolist(), batch.picture, strict=True):
+            level[pitch] += picture[0].mean(dim=0)
+            weight[pitch] += 1.0
+            amplitude = torch.exp((picture[0] - picture[0].amax()) * IF_COMPRESSION)
+            phasor[pitch] += (torch.polar(amplitude, picture[1] * (torch.pi / IF_A))).sum(dim=0)
+            summaries[anchor].append((pitch, F.adaptive_avg_pool2d(picture[:1], (16, 64)).flatten()))
+    level = level / weight.clamp_min(1.0)
+    angle = torch.angle(phasor) * (IF_A / torch.pi)
+    mean = torch.stack([level, angle], dim=1).clamp(-0.97, 0.97)
+    voice.generator.pitch_bias.copy_(torch.atanh(mean))
+    pooled = F.adaptive_avg_pool1d(level[:, None], 64)[:, 0]
+    profile = torch.stack([
+        torch.stack([picture.view(16, 64) - pooled[pitch] for pitch, picture in notes]).mean(dim=0).flatten()
+        for notes in summaries
+    ])  # fmt: skip
+    voice.codes.copy_(torch.from_numpy(_principal(profile.numpy(), voice.codes.shape[1], rng)))
+
+
+def _principal(profile: NDArray[np.float32], size: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Leading principal components of [anchors, features], each scaled to unit variance; noise where there are none."""
+    left, strength, _ = np.linalg.svd(profile - profile.mean(axis=0), full_matrices=False)
+    codes = rng.standard_normal((len(profile), size))
+    known = min(size, int((strength > 1e-3 * strength.max()).sum()))
+    codes[:, :known] = left[:, :known] * np.sqrt(len(profile))
+    return codes.astype(np.float32)
