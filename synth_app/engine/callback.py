@@ -122,7 +122,7 @@ def run_block(table, out, frames):
 
 
 @njit(cache=True)
-def _stamp(table):
+def _stamp(table, frames):
     """Publish (frame, monotonic time) of a block's start; the sequence number is odd while it is being written."""
     state = carray(as_pointer(table[0]), 1, STATE)[0]
     stamps = carray(as_pointer(table[14]), 5, np.int64)
@@ -134,6 +134,7 @@ def _stamp(table):
     store_release(stamps, STAMP_FRAME, state.frame)
     store_release(stamps, STAMP_SEQUENCE, stamps[STAMP_SEQUENCE] + 1)
     state.callbacks += 1
+    state.block = frames
 
 
 _SIGNATURE = types.int32(types.voidptr, types.voidptr, types.uint64, types.voidptr, types.uint64, types.voidptr)
@@ -145,7 +146,7 @@ def CALLBACK(_input, output, frames, _time, flags, user):  # noqa: N802
     count = np.int64(frames)
     table = carray(user, 16, np.int64)
     out = carray(output, 2 * count, np.float32)
-    _stamp(table)
+    _stamp(table, count)
     if flags & OUTPUT_UNDERFLOW:
         carray(as_pointer(table[0]), 1, STATE)[0].underflows += 1
     run_block(table, out, count)

@@ -107,6 +107,7 @@ STATE = np.dtype(
         ("vibrato_hz", "f8"),
         ("vibrato_phase", "f8"),
         ("smoothing", "f8"),  # one-pole coefficient of every gain, rate and depth
+        ("block", "i8"),  # frames of the latest callback
         ("callbacks", "i8"),
         ("underflows", "i8"),
         ("late", "i8"),
@@ -130,8 +131,8 @@ STATE = np.dtype(
 )
 
 STAMP_SEQUENCE, STAMP_FRAME, STAMP_NS, STAMP_SCRATCH = 0, 1, 2, 3
-"""Places in the clock stamps, int64 [5]: a sequence number (odd while the next two are written), the frame at which
-the latest block began, the monotonic time of that moment, and two words of scratch."""
+"""Places in the clock stamps, int64 [5]: a sequence number (odd while the next two are written), the frame at which the
+latest block began, the monotonic time of that moment, and two words of scratch."""
 
 LOOK_AHEAD_S = 0.0015
 """The limiter's look-ahead, part of the stated latency."""

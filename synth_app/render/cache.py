@@ -54,6 +54,10 @@ class NoteCache:
         note.wanted = self.round
         return note
 
+    def family(self, model_id: str, latent_key: LatentKey) -> list[Note]:
+        """Every note of one latent."""
+        return list(self._by_latent.get((model_id, latent_key), {}).values())
+
     def nearest_pitch(self, key: NoteKey, samples: int) -> Note | None:
         """The note of the same latent nearest in pitch with at least ``samples`` rendered."""
         candidates = self._by_latent.get((key.model_id, key.latent_key), {})

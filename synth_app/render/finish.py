@@ -43,6 +43,7 @@ class Finisher:
 
     Attributes:
         rate_hz: the rate notes are decoded at.
+        first_frame: the first frame that needs rendering: those before it hold only padding.
     """
 
     def __init__(self, info: GeneratorInfo, device_rate_hz: int) -> None:
@@ -53,6 +54,9 @@ class Finisher:
         )  # fmt: skip
         self._factor = decoding_factor(info.sample_rate_hz, device_rate_hz)
         self.rate_hz = info.sample_rate_hz * self._factor
+        # Centred, the padding's frames carry nothing; Magenta's phase runs through them.
+        self.first_frame = self._config.pad_frames if info.phase_convention == "centred" else 0
+        self._blank = StreamingDecoder(self._config, info.phase_convention, self._factor, self.first_frame)
 
     @property
     def samples(self) -> int:
@@ -60,9 +64,24 @@ class Finisher:
         return self._config.samples * self._factor
 
     @property
-    def first_frame(self) -> int:
-        """The first frame that needs rendering: those before it hold only padding."""
-        return self._config.pad_frames
+    def frames(self) -> int:
+        """Frames of a whole note."""
+        return self._info.frames
+
+    @property
+    def first_stop(self) -> int:
+        """The frame at which a note's first slice ends."""
+        return self._config.pad_frames + FIRST_SLICE_FRAMES
+
+    def slice_bytes(self, whole: bool) -> int:
+        """Memory a note's audio takes, whole or its first slice."""
+        return 4 * (self.samples if whole else self.samples_after(self.first_stop))
+
+    def frame_of_sample(self, sample: float) -> int:
+        """How many frames must be rendered for this sample to be final (at most a whole note's)."""
+        hop = self._config.hop_samples * self._factor
+        lead = self._config.pad_samples // self._config.hop_samples
+        return min(self.frames, max(self.first_stop, int(sample // hop) + lead + 2))
 
     def new_note(self, key: NoteKey, latent: NDArray[np.float32]) -> Note:
         """A note of which nothing is rendered yet."""
@@ -70,8 +89,9 @@ class Finisher:
 
     def next_stop(self, note: Note) -> int:
         """Where the note's next slice ends. Slices grow: the first must be soon, the later ones cheap."""
-        done = note.next_frame - self.first_frame
-        size = FIRST_SLICE_FRAMES if done == 0 else SLICE_FRAMES if done < 40 else LATER_SLICE_FRAMES
+        if note.next_frame < self.first_stop:
+            return self.first_stop
+        size = SLICE_FRAMES if note.next_frame < 40 else LATER_SLICE_FRAMES
         return min(note.next_frame + size, self._info.frames)
 
     def samples_after(self, frames: int) -> int:
@@ -82,13 +102,14 @@ class Finisher:
     def extend(self, note: Note, generator: Generator, stop_frame: int) -> None:
         """Render and decode a note up to ``stop_frame``, and publish its new samples."""
         frames = generator.render(note.latent[None], np.array([note.key.pitch], np.int64), note.next_frame, stop_frame)
-        if note.decoder is None:
-            note.decoder = StreamingDecoder(self._config, self._info.phase_convention, self._factor)
-        samples = note.decoder.push(frames.log_mel[0], frames.inst_freq[0])
+        decoder = note.decoder or self._blank.fork()
+        padding = max(0, self._config.pad_samples // self._config.hop_samples - decoder.frame) * decoder.hop_samples
+        samples = decoder.push(frames.log_mel[0], frames.inst_freq[0])[padding:]
         note.next_frame = stop_frame
+        note.decoder = decoder
         self._append(note, samples)
         if stop_frame == self._info.frames:
-            self._append(note, note.decoder.tail())
+            self._append(note, decoder.tail())
             note.decoder = None
             write_shared(note.progress, FINAL, 1)
 

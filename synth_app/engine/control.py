@@ -1,0 +1,395 @@
+"""The control thread: events in, the performer's actions carried out, notes asked for, voices started and ended.
+
+``step()`` never waits for a render or a device. Live, a thread calls it in a loop; offline and in tests the same steps
+are called in order. This is the only place that knows voices, notes and slots together.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from synth_app.core.events import Event, VoiceDone
+from synth_app.core.units import semitones_to_ratio
+from synth_app.engine.inbox import Inbox
+from synth_app.engine.stage import AT_ONCE, KILL_FADE_S, Finished, Late, Sounding, Stage, Started
+from synth_app.engine.timing import DelayStatistics, FrameClock
+from synth_app.engine.voices import EngineVoice, Phase
+from synth_app.performer.actions import (
+    Action,
+    ChooseProgram,
+    GainVoice,
+    KillVoice,
+    ReleaseVoice,
+    RetimbreVoice,
+    SetMaster,
+    StartVoice,
+    TuneVoice,
+    WantsChanged,
+)
+from synth_app.performer.performer import Performer
+from synth_app.render.board import Demand, DemandBoard
+from synth_app.render.cache import NoteCache
+from synth_app.render.finish import Finisher
+from synth_app.render.note import Note
+from synth_app.render.planner import Timbre, plan
+from synth_app.timbre.palette import Palette
+
+log = logging.getLogger(__name__)
+
+BRIDGE_AFTER_S = 0.015
+"""How long a key may stay silent before a stand-in sounds for it (DESIGN section 5)."""
+
+EXCHANGE_S = 0.012
+"""Cross-fade from a stand-in to the true note."""
+
+START_LEAD_S = 0.012
+"""Rendered sound a voice needs before it may begin."""
+
+PLAN_EVERY_NS = 15_000_000
+
+
+class ControlLoop:
+    """One step of music: see :meth:`step`.
+
+    Args:
+        performer: decides.
+        stage: the mixer's slots.
+        cache, board, finisher: notes in memory, what to render, and how notes are made.
+        clock: times to frames.
+        delay_frames: designed delay from an event's time to its frame.
+        inbox: where events come from.
+        device_rate_hz: of the output.
+        prefetch: render ahead of the hands (off when rendering a file: only what is played is rendered).
+        on_program: called with (bank, program) when a program change asks for a preset.
+    """
+
+    def __init__(
+        self,
+        performer: Performer,
+        stage: Stage,
+        cache: NoteCache,
+        board: DemandBoard,
+        finisher: Finisher,
+        clock: FrameClock,
+        delay_frames: int,
+        inbox: Inbox,
+        device_rate_hz: int,
+        *,
+        prefetch: bool = True,
+        on_program: Callable[[int, int], None] = lambda bank, program: None,
+    ) -> None:
+        self.performer = performer
+        self.inbox = inbox
+        self.cache = cache
+        self.board = board
+        self.stage = stage
+        self.delays = DelayStatistics()
+        self.bridged = 0
+        self.late = 0
+        self.refused = 0
+        self.banner = ""
+        self._finisher = finisher
+        self._clock = clock
+        self._delay_frames = delay_frames
+        self._rate_hz = device_rate_hz
+        self._note_ratio = finisher.rate_hz / device_rate_hz
+        self._lead_samples = round(START_LEAD_S * finisher.rate_hz)
+        self._voices: dict[int, EngineVoice] = {}
+        self._calls: deque[Callable[[], Sequence[Action]]] = deque()
+        self._prefetch = prefetch
+        self._plan_due_ns: int | None = 0 if prefetch else None
+        self._last_plan_ns = -PLAN_EVERY_NS
+        self._ahead: list[Demand] | None = None
+        self._urgent_changed = True
+        self._on_program = on_program
+
+    # -- the face to other threads -------------------------------------------------------------------------------
+
+    def set_palette(self, palette: Palette, now_ns: int) -> None:
+        """Switch the patch, from any thread; carried out at the next step."""
+        self._calls.append(lambda: self.performer.set_palette(now_ns, palette))
+        self.inbox.wake()
+
+    @property
+    def voices(self) -> Sequence[EngineVoice]:
+        """The voices there are (control thread)."""
+        return tuple(self._voices.values())
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some voice waits for its note."""
+        return any(v.waiting for v in self._voices.values())
+
+    # -- a step --------------------------------------------------------------------------------------------------
+
+    def step(self, now_ns: int, events: Sequence[Event]) -> None:
+        """Take in events and news, and act on them.
+
+        Args:
+            now_ns: the present time, on the events' clock.
+            events: from the inbox, in order.
+        """
+        for item in self.stage.collect():
+            self._on_news(item)
+        while self._calls:
+            self._carry_out(self._calls.popleft()())
+        for event in events:
+            self._carry_out(self.performer.handle(event))
+        tick = self.performer.next_tick_ns
+        if tick is not None and now_ns >= tick:
+            self._carry_out(self.performer.tick(now_ns))
+        now_frame = self._clock.frame_at(now_ns)
+        for voice in [v for v in self._voices.values() if v.waiting]:
+            self._try_start(voice, now_frame)
+        self.stage.commit()
+        if self._plan_due_ns is not None and now_ns >= self._plan_due_ns:
+            self._plan(now_ns)
+        if self._urgent_changed or self._ahead is not None:
+            self._publish()
+
+    def next_wake_ns(self, now_ns: int) -> int | None:
+        """When :meth:`step` should run again even if nothing arrives."""
+        times = [t for t in (self._plan_due_ns, self.performer.next_tick_ns) if t is not None]
+        if self.waiting:
+            times.append(now_ns + 2_000_000)
+        return min(times, default=None)
+
+    # -- news from the mixer -------------------------------------------------------------------------------------
+
+    def _on_news(self, item: Started | Finished | Late) -> None:
+        voice = self._voices.get(item.voice_id)
+        match item:
+            case Started(slot=slot, frame=frame, due_frame=due):
+                if voice is not None and slot == voice.slot:
+                    if due:
+                        self.delays.add(frame - due)
+                    else:
+                        voice.start_frame = frame
+            case Late():
+                self.late += 1
+            case Finished(slot=slot):
+                if voice is not None and slot == voice.stand_in:
+                    voice.stand_in = -1
+                elif voice is not None and slot == voice.slot:
+                    self._forget(voice)
+
+    def _forget(self, voice: EngineVoice) -> None:
+        del self._voices[voice.voice_id]
+        self._urgent_changed = True
+        self._carry_out(self.performer.handle(VoiceDone(0, voice.voice_id)))
+
+    # -- the performer's actions ---------------------------------------------------------------------------------
+
+    def _frame(self, time_ns: int) -> int:
+        return max(1, self._clock.frame_at(time_ns) + self._delay_frames)
+
+    def _carry_out(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            match action:
+                case StartVoice():
+                    self._start(action)
+                case ReleaseVoice(time_ns=time_ns, voice_id=voice_id):
+                    self._release(self._voices.get(voice_id), self._frame(time_ns))
+                case KillVoice(time_ns=time_ns, voice_id=voice_id):
+                    self._kill(self._voices.get(voice_id), self._frame(time_ns))
+                case TuneVoice():
+                    self._tune(action)
+                case GainVoice():
+                    self._gain(action)
+                case RetimbreVoice():
+                    pass  # a held note keeps the timbre it was struck with; new notes follow the morph
+                case SetMaster(time_ns=time_ns, gain=gain, vibrato_hz=vibrato_hz):
+                    self.stage.master(self._frame(time_ns), gain, vibrato_hz)
+                case WantsChanged():
+                    self._want_plan(action.time_ns)
+                case ChooseProgram(bank=bank, program=program):
+                    self._on_program(bank, program)
+
+    def _start(self, action: StartVoice) -> None:
+        note = self.cache.want(action.note_key, action.latent)
+        voice = EngineVoice(
+            action, note, self._frame(action.time_ns), rate=action.rate, vibrato=action.vibrato,
+            gain_left=action.gain_left, gain_right=action.gain_right,
+        )  # fmt: skip
+        self._voices[voice.voice_id] = voice
+        self._urgent_changed = True
+        if self._ready(note):
+            self._begin(voice, voice.due_frame)
+
+    def _ready(self, note: Note, position: float = 0.0) -> bool:
+        return note.complete or note.available >= position + self._lead_samples
+
+    def _sounding(self, voice: EngineVoice) -> Sounding:
+        return Sounding(
+            voice.rate * self._note_ratio, voice.vibrato, voice.gain_left, voice.gain_right, voice.action.envelope
+        )
+
+    def _begin(self, voice: EngineVoice, due_frame: int, sounding: Sounding | None = None) -> None:
+        slot = self.stage.start(voice.voice_id, voice.note, due_frame, sounding or self._sounding(voice))
+        if slot is None:
+            self.refused += 1
+            self._forget(voice)
+            return
+        voice.slot = slot
+        voice.start_frame = due_frame or voice.due_frame
+        latched = voice.phase is Phase.LATCHED
+        voice.phase = Phase.SOUNDING
+        if latched:
+            self._release(voice, voice.start_frame + voice.held_frames)
+
+    def _release(self, voice: EngineVoice | None, frame: int) -> None:
+        if voice is None:
+            return
+        if voice.phase is Phase.PENDING:
+            voice.phase = Phase.LATCHED
+            voice.held_frames = max(0, frame - voice.due_frame)
+            if voice.stand_in >= 0:
+                self.stage.release(voice.stand_in, voice.voice_id, frame, voice.action.envelope.release_ms)
+        elif voice.phase is Phase.SOUNDING:
+            voice.phase = Phase.RELEASING
+            release_ms = voice.action.envelope.release_ms
+            self.stage.release(voice.slot, voice.voice_id, max(frame, voice.start_frame), release_ms)
+            self._urgent_changed = True
+
+    def _kill(self, voice: EngineVoice | None, frame: int) -> None:
+        if voice is None:
+            return
+        if voice.stand_in >= 0:
+            self.stage.kill(voice.stand_in, voice.voice_id, frame)
+        if voice.waiting:
+            self._forget(voice)
+        elif voice.phase is not Phase.DYING:
+            voice.phase = Phase.DYING
+            self.stage.kill(voice.slot, voice.voice_id, max(frame, voice.start_frame))
+            self._urgent_changed = True
+
+    def _tune(self, action: TuneVoice) -> None:
+        voice = self._voices.get(action.voice_id)
+        if voice is None:
+            return
+        voice.rate, voice.vibrato = action.rate, action.vibrato
+        frame = self._frame(action.time_ns)
+        if voice.slot >= 0:
+            self.stage.tune(voice.slot, voice.voice_id, frame, action.rate * self._note_ratio, action.vibrato)
+        if voice.stand_in >= 0:
+            rate = action.rate * self._note_ratio * voice.stand_in_ratio
+            self.stage.tune(voice.stand_in, voice.voice_id, frame, rate, action.vibrato)
+
+    def _gain(self, action: GainVoice) -> None:
+        voice = self._voices.get(action.voice_id)
+        if voice is None:
+            return
+        voice.gain_left, voice.gain_right = action.gain_left, action.gain_right
+        for slot in (voice.slot, voice.stand_in):
+            if slot >= 0:
+                frame = self._frame(action.time_ns)
+                self.stage.gain(slot, voice.voice_id, frame, action.gain_left, action.gain_right)
+
+    # -- voices that wait ----------------------------------------------------------------------------------------
+
+    def _try_start(self, voice: EngineVoice, now_frame: int) -> None:
+        if voice.stand_in >= 0:
+            self._try_exchange(voice, now_frame)
+        elif self._ready(voice.note):
+            in_time = now_frame + self._delay_frames // 2 < voice.due_frame
+            self._begin(voice, voice.due_frame if in_time else AT_ONCE)
+        elif self._prefetch and now_frame - (voice.due_frame - self._delay_frames) > BRIDGE_AFTER_S * self._rate_hz:
+            self._bridge(voice, now_frame)
+
+    def _bridge(self, voice: EngineVoice, now_frame: int) -> None:
+        """Let the nearest rendered note stand in for one that is not there yet."""
+        key = voice.note.key
+        need = 4 * self._lead_samples
+        note = self.cache.nearest_pitch(key, need) or self.cache.nearest_latent(key, voice.note.latent, need)
+        if note is None:
+            if not self.banner:
+                self.banner = "The first notes of this timbre are still being rendered."
+            return
+        voice.stand_in_ratio = semitones_to_ratio(key.pitch - note.key.pitch)
+        sounding = replace(self._sounding(voice), rate=voice.rate * self._note_ratio * voice.stand_in_ratio)
+        slot = self.stage.start(voice.voice_id, note, AT_ONCE, sounding)
+        if slot is not None:
+            voice.stand_in = slot
+            voice.stand_in_frame = now_frame
+            self.bridged += 1
+            if voice.phase is Phase.LATCHED:
+                release_ms = voice.action.envelope.release_ms
+                self.stage.release(slot, voice.voice_id, now_frame + voice.held_frames, release_ms)
+
+    def _try_exchange(self, voice: EngineVoice, now_frame: int) -> None:
+        """Go over from a stand-in to the true note at the same elapsed time, once it is there."""
+        if voice.phase is Phase.LATCHED:  # it was short: the stand-in says it all
+            voice.slot, voice.stand_in = voice.stand_in, -1
+            voice.phase = Phase.RELEASING
+            return
+        due = now_frame + self._delay_frames
+        position = (due - voice.stand_in_frame) * voice.rate * self._note_ratio
+        if not self._ready(voice.note, position + EXCHANGE_S * self._finisher.rate_hz):
+            return
+        self.stage.kill(voice.stand_in, voice.voice_id, due, EXCHANGE_S)
+        open_envelope = replace(voice.action.envelope, attack_ms=0.0)
+        self._begin(
+            voice, due,
+            replace(self._sounding(voice), envelope=open_envelope, position=position, fade_in_s=EXCHANGE_S),
+        )  # fmt: skip
+        voice.start_frame = voice.stand_in_frame
+
+    # -- planning ------------------------------------------------------------------------------------------------
+
+    def _want_plan(self, now_ns: int) -> None:
+        if self._prefetch and self._plan_due_ns is None:
+            self._plan_due_ns = max(now_ns, self._last_plan_ns + PLAN_EVERY_NS)
+
+    def _plan(self, now_ns: int) -> None:
+        self._plan_due_ns = None
+        self._last_plan_ns = now_ns
+        wants = self.performer.wants()
+        self.cache.round += 1
+        wishes = plan(
+            wants.model_id,
+            [Timbre(w.latent, w.latent_key) for w in wants.latents],
+            [Timbre(w.latent, w.latent_key) for w in wants.ahead],
+            wants.recent, wants.hand_pitch, wants.lowest_pitch, wants.highest_pitch,
+        )  # fmt: skip
+        room = self.cache.budget_bytes
+        ahead = []
+        for wish in wishes:
+            room -= self._finisher.slice_bytes(wish.whole)
+            if room < 0:
+                break
+            note = self.cache.want(wish.key, wish.timbre.latent)
+            ahead.append(Demand(note, self._finisher.frames if wish.whole else self._finisher.first_stop))
+        for voice in self._voices.values():
+            voice.note.wanted = self.cache.round
+        self.cache.evict()
+        self._ahead = ahead
+
+    def _publish(self) -> None:
+        urgent = []
+        for voice in self._voices.values():
+            if voice.waiting:
+                urgent.append(Demand(voice.note, self._finisher.frames))
+            elif voice.phase is Phase.SOUNDING:
+                rate = voice.rate * self._note_ratio
+                urgent.append(Demand(voice.note, self._finisher.frames, voice.start_frame, rate))
+            else:  # nobody hears more than its release
+                rate = voice.rate * self._note_ratio
+                tail_s = KILL_FADE_S if voice.phase is Phase.DYING else voice.action.envelope.release_ms * 1.4e-3
+                heard = (self._clock.frame_now() - voice.start_frame + tail_s * self._rate_hz) * rate
+                until = self._finisher.frame_of_sample(heard)
+                urgent.append(Demand(voice.note, until, voice.start_frame, rate))
+        self.board.publish(urgent, self._ahead)
+        self._ahead = None
+        self._urgent_changed = False
+
+    def warm_share(self) -> float:
+        """Share of the keyboard whose notes at the present timbre can sound at once."""
+        wants = self.performer.wants()
+        if not wants.latents:
+            return 0.0
+        family = self.cache.family(wants.model_id, wants.latents[0].latent_key)
+        ready = sum(self._ready(note) for note in family)
+        return ready / (wants.highest_pitch - wants.lowest_pitch + 1)

@@ -1,0 +1,170 @@
+"""The control thread's side of the mixer: which slot holds which note, and the commands that say so.
+
+Whoever lends memory to the audio thread keeps it alive until its id comes back: a note is pinned when its START is put
+and unpinned when the mixer reports FINISHED for that slot.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from synth_app.engine.callback import MixerMemory
+from synth_app.engine.protocol import (
+    COMMAND_CAPACITY,
+    FINISHED,
+    GAIN,
+    KILL,
+    LATE,
+    MASTER,
+    RELEASE,
+    SLOTS,
+    START,
+    STARTED,
+    TUNE,
+)
+from synth_app.performer.actions import EnvelopeTimes
+from synth_app.render.note import Note
+
+KILL_FADE_S = 0.005
+AT_ONCE = 0
+"""As a due frame: at the start of the next block, without being counted as late."""
+
+_RESERVED = COMMAND_CAPACITY // 4  # kept for releases and kills
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A slot began to sound at ``frame``, when ``due_frame`` was asked for (0 = at once)."""
+
+    slot: int
+    voice_id: int
+    frame: int
+    due_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A slot has ended and is free."""
+
+    slot: int
+    voice_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A command reached the mixer after its frame."""
+
+    slot: int
+    voice_id: int
+    frame: int
+    due_frame: int
+
+
+News = Started | Finished | Late
+
+
+@dataclass(frozen=True, slots=True)
+class Sounding:
+    """How a note should sound: everything a START says beside which note and when."""
+
+    rate: float
+    vibrato: float
+    gain_left: float
+    gain_right: float
+    envelope: EnvelopeTimes
+    position: float = 0.0
+    fade_in_s: float = 0.0
+
+
+class Stage:
+    """Sends commands, keeps slots and pins. Used by the control thread alone."""
+
+    def __init__(self, memory: MixerMemory) -> None:
+        self._memory = memory
+        self._free = deque(range(SLOTS))
+        self._notes: dict[int, Note] = {}
+        self._overflow: deque[tuple[float, ...]] = deque()
+        self._dirty = False
+
+    @property
+    def slots_in_use(self) -> int:
+        """Slots that sound or are about to."""
+        return SLOTS - len(self._free)
+
+    def start(self, voice_id: int, note: Note, due_frame: int, sounding: Sounding) -> int | None:
+        """Put a note into a free slot; ``None`` when there is none (more dying than the mixer has room for)."""
+        if not self._free:
+            return None
+        slot = self._free.popleft()
+        self._notes[slot] = note
+        note.pins += 1
+        e = sounding.envelope
+        self._put(
+            START, slot, voice_id, due_frame, buffer=note.audio.ctypes.data, progress=note.progress.ctypes.data,
+            position=sounding.position, rate=sounding.rate, vibrato=sounding.vibrato, gain_left=sounding.gain_left,
+            gain_right=sounding.gain_right, attack_s=e.attack_ms / 1e3, decay_s=e.decay_ms / 1e3, sustain=e.sustain,
+            release_s=e.release_ms / 1e3, fade_in_s=sounding.fade_in_s,
+        )  # fmt: skip
+        return slot
+
+    def release(self, slot: int, voice_id: int, due_frame: int, release_ms: float) -> None:
+        """Let a slot end over its release time."""
+        self._put(RELEASE, slot, voice_id, due_frame, release_s=release_ms / 1e3)
+
+    def kill(self, slot: int, voice_id: int, due_frame: int, fade_s: float = KILL_FADE_S) -> None:
+        """Take a slot away over a short fade."""
+        self._put(KILL, slot, voice_id, due_frame, release_s=fade_s)
+
+    def tune(self, slot: int, voice_id: int, due_frame: int, rate: float, vibrato: float) -> None:
+        """Change a slot's playback rate and vibrato depth."""
+        self._put(TUNE, slot, voice_id, due_frame, rate=rate, vibrato=vibrato)
+
+    def gain(self, slot: int, voice_id: int, due_frame: int, gain_left: float, gain_right: float) -> None:
+        """Change a slot's gains."""
+        self._put(GAIN, slot, voice_id, due_frame, gain_left=gain_left, gain_right=gain_right)
+
+    def master(self, due_frame: int, gain: float, vibrato_hz: float) -> None:
+        """Set the master gain and the vibrato's rate."""
+        self._put(MASTER, 0, 0, due_frame, gain_left=gain, vibrato=vibrato_hz)
+
+    def commit(self) -> None:
+        """Make everything put so far visible to the mixer, all at once."""
+        ring = self._memory.commands
+        while self._overflow and ring.put(self._overflow[0]):
+            self._overflow.popleft()
+        if self._dirty:
+            ring.commit()
+            self._dirty = bool(self._overflow)
+
+    def collect(self) -> Sequence[News]:
+        """What the mixer reports since last time; slots that ended are free again and their notes unpinned."""
+        news: list[News] = []
+        for kind, slot, voice_id, frame, value in self._memory.done.take_all():
+            if kind == STARTED:
+                news.append(Started(slot, voice_id, frame, int(value)))
+            elif kind == FINISHED:
+                self._notes.pop(slot).pins -= 1
+                self._free.append(slot)
+                news.append(Finished(slot, voice_id))
+            elif kind == LATE:
+                news.append(Late(slot, voice_id, frame, int(value)))
+        return news
+
+    def _put(
+        self, kind: int, slot: int, voice_id: int, due_frame: int, *, buffer: int = 0, progress: int = 0,
+        origin: int = 0, switch: int = 0, position: float = 0.0, rate: float = 1.0, vibrato: float = 0.0,
+        gain_left: float = 0.0, gain_right: float = 0.0, attack_s: float = 0.0, decay_s: float = 0.0,
+        sustain: float = 1.0, release_s: float = 0.0, fade_in_s: float = 0.0,
+    ) -> None:  # fmt: skip
+        record = (
+            kind, slot, voice_id, due_frame, buffer, progress, origin, switch, position, rate, vibrato, gain_left,
+            gain_right, attack_s, decay_s, sustain, release_s, fade_in_s,
+        )  # fmt: skip
+        self._dirty = True
+        ring = self._memory.commands
+        crowded = kind not in (RELEASE, KILL) and ring.free() <= _RESERVED
+        # Order within a voice matters, so once one command waits, those behind it wait as well.
+        if self._overflow or crowded or not ring.put(record):
+            self._overflow.append(record)
