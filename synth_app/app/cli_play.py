@@ -1,0 +1,169 @@
+"""``play``, ``render`` and ``note``: the commands that make sound."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synth_app.app import paths
+from synth_app.app.cli_options import (
+    InputFile,
+    ModelOption,
+    OutputFile,
+    PresetOption,
+    Provider,
+    ProviderOption,
+    RateOption,
+    parse_pitch,
+    progress_bar,
+    say,
+)
+from synth_app.core.errors import DeviceError
+
+
+def play(
+    headless: Annotated[bool, typer.Option("--headless", help="Run without the panel.")] = False,
+    preset: PresetOption = "",
+    model: ModelOption = "",
+    midi_in: Annotated[
+        list[str] | None,
+        typer.Option("--midi-in", help="Listen to this MIDI input only; may be given again. See: synth-app devices."),
+    ] = None,
+    audio_device: Annotated[
+        str, typer.Option("--audio-device", help="Output to use, by name. See: synth-app devices.")
+    ] = "",
+    rate: Annotated[
+        int, typer.Option("--rate", min=0, max=384_000, help="Sample rate in Hz; 0 is the device's own.")
+    ] = 0,
+    block: Annotated[
+        int,
+        typer.Option(
+            "--block", min=0, max=16_384, help="Frames in a block; 0 is the server's. Larger is safer, later."
+        ),
+    ] = 0,
+    provider: ProviderOption = Provider.AUTO,
+    record: Annotated[
+        Path | None, typer.Option("--record", metavar="WAV", help="Record what is played to this file.")
+    ] = None,
+    or_demo: Annotated[
+        bool,
+        typer.Option("--or-demo", help="With nothing to play on or through, play the demo tune to a WAV instead."),
+    ] = False,
+) -> None:
+    """Start the instrument: the panel, your MIDI keyboards, the sound card.
+
+    With a JACK server running and no device named it plays through JACK. The last preset comes back when none is named.
+    It prints one "ready" line once it can be played; Ctrl-C or SIGTERM fades out and ends it.
+    """
+    from synth_app.app.machine import screen_at_hand
+
+    if not headless and not screen_at_hand():
+        say("There is no screen here, so the instrument runs without its panel.")
+        headless = True
+    if or_demo and (lack := what_is_missing(headless, audio_device)):
+        say(lack)
+        play_demo(preset, model, provider)
+        return
+    from synth_app.app.compose import LiveOptions
+    from synth_app.app.live import run
+    from synth_app.engine.ports import AudioSettings
+
+    options = LiveOptions(
+        preset=preset,
+        model=model,
+        provider=provider.value,
+        audio=AudioSettings(device=audio_device, rate_hz=rate, block_frames=block),
+        midi_inputs=tuple(midi_in) if midi_in else None,
+        record=record,
+        headless=headless,
+    )
+    raise typer.Exit(run(options))
+
+
+def render(
+    song: Annotated[Path, InputFile],
+    out: Annotated[Path, OutputFile],
+    preset: PresetOption = "",
+    model: ModelOption = "",
+    provider: ProviderOption = Provider.AUTO,
+    rate: RateOption = 48_000,
+) -> None:
+    """Play a MIDI file to a WAV, through the same instrument, faster than real time."""
+    _render(song, out, preset, model, provider, rate)
+
+
+def note(
+    out: Annotated[Path, OutputFile],
+    pitch: Annotated[str, typer.Option("--pitch", help="MIDI note (60) or name (C4).")] = "C4",
+    velocity: Annotated[int, typer.Option("--velocity", min=1, max=127, help="Strength of the stroke.")] = 100,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.05, max=600.0, help="How long the key is held.")] = 3.0,
+    anchor: Annotated[str, typer.Option("--anchor", "-a", help="Timbre: an anchor of the model, by name.")] = "",
+    preset: PresetOption = "",
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Timbre: a random one; the same number, the same sound.")
+    ] = None,
+    model: ModelOption = "",
+    provider: ProviderOption = Provider.AUTO,
+    rate: RateOption = 48_000,
+) -> None:
+    """Write a single note to a WAV."""
+    if sum([bool(anchor), bool(preset), seed is not None]) > 1:
+        raise typer.BadParameter("Name one timbre: --anchor, --preset or --seed.")
+    number = parse_pitch(pitch)
+    from synth_app.app.offline import render_note
+
+    render_note(
+        out,
+        number,
+        velocity,
+        seconds,
+        anchor=anchor,
+        preset=preset,
+        seed=seed,
+        model=model,
+        provider=provider.value,
+        rate_hz=rate,
+    )
+    typer.echo(f"Wrote {out}.")
+
+
+def what_is_missing(headless: bool, audio_device: str) -> str:
+    """One sentence on what keeps the instrument from being played live on this machine, or "".
+
+    A device that was named is not looked for here: opening it says what is wrong with it. Without a MIDI port the
+    panel's own keyboard still plays.
+    """
+    from synth_app.app.machine import audio_outputs, midi_at_hand
+
+    try:
+        if not audio_device and not audio_outputs():
+            return "There is no sound card (and no JACK server) here."
+    except DeviceError as error:
+        return str(error)
+    if headless and not midi_at_hand().own_ports:
+        return "There is no MIDI port here (neither ALSA's sequencer nor a JACK server), and no screen to play on."
+    return ""
+
+
+def play_demo(preset: str, model: str, provider: Provider) -> None:
+    """Play the demo tune to a WAV among the player's recordings, and tell where it is."""
+    song = paths.bundled(paths.DEMO_TUNE)
+    out = paths.recordings_dir() / "demo.wav"
+    say("Playing the demo tune (from the prelude of Bach's first cello suite) to a WAV instead ...")
+    _render(song, out, preset, model, provider, 48_000)
+    typer.echo(f"Play with a keyboard once a sound card and a MIDI port are there; until then, listen to {out}")
+
+
+def _render(song: Path, out: Path, preset: str, model: str, provider: Provider, rate_hz: int) -> None:
+    from synth_app.app.offline import render_midi
+
+    started_s = time.monotonic()
+    with progress_bar(f"Rendering {song.name}") as progress:
+        report = render_midi(
+            song, out, preset=preset, model=model, provider=provider.value, rate_hz=rate_hz, progress=progress
+        )
+    took_s = time.monotonic() - started_s
+    typer.echo(f"Wrote {out}: {report.seconds:.1f} s of sound in {took_s:.1f} s.")

@@ -1,0 +1,120 @@
+"""``dataset``, ``train``, ``evaluate`` and ``export``: the way from recordings of instruments to a model to play."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from synth_app.app.cli_options import progress_bar, say
+from synth_app.core.errors import SettingsError
+
+RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run: its checkpoints and its log.")]
+DatasetOption = Annotated[Path, typer.Option("--dataset", help="Folder that the command dataset made.")]
+Paths = list[Path] | None
+
+_DATASET = Path("runs/dataset")
+_RUN = Path("runs/train")
+
+
+def dataset(
+    soundfont: Annotated[
+        Paths, typer.Option("--soundfont", "-s", help="A .sf2 or .sf3 to render notes from; may be given again.")
+    ] = None,
+    nsynth: Annotated[Paths, typer.Option("--nsynth", help="An unpacked NSynth folder; may be given again.")] = None,
+    waves: Annotated[
+        Paths, typer.Option("--waves", help="A folder of WAVs named by pitch, or of such folders; may be given again.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to fill; an unfinished build is gone on with.")] = _DATASET,
+    every_preset: Annotated[
+        bool,
+        typer.Option("--every-preset", help="Take every melodic preset of the soundfonts, not the curated choice."),
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Draws the notes that training never sees.")] = 1,
+) -> None:
+    """Make a data set: notes of many instruments, in tune and of one loudness.
+
+    On Debian, free soundfonts come in the packages musescore-general-soundfont-small and fluid-soundfont-gm.
+    """
+    need("fluidsynth", "scipy")
+    from synth_app.training.data import BuildOptions, build_dataset
+
+    choice: Literal["curated", "all"] = "all" if every_preset else "curated"
+    options = BuildOptions(
+        out_dir=out,
+        soundfonts=tuple(soundfont or ()),
+        choice=choice,
+        nsynth=tuple(nsynth or ()),
+        wave_folders=tuple(waves or ()),
+        seed=seed,
+    )
+    with progress_bar("Rendering notes") as progress:
+        built = build_dataset(options, lambda _name, done, total: progress(done / max(total, 1)))
+    typer.echo(f"{out} holds {len(built.instruments)} instruments. Next: synth-app train --dataset {out}")
+
+
+def train(
+    dataset: DatasetOption = _DATASET,
+    run: RunOption = _RUN,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Processor threads to use.")] = 2,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", min=1, help="Pause after so many notes; the same command goes on from there."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="One seed gives one result.")] = 1,
+) -> None:
+    """Train a generator, or go on with a run that was interrupted. Ctrl-C pauses it."""
+    need("torch")
+    from synth_app.training.config import TrainConfig
+    from synth_app.training.loop import TrainOptions
+    from synth_app.training.loop import train as run_training
+
+    config = TrainConfig(seed=seed)
+    options = TrainOptions(dataset=dataset, run=run, threads=threads, samples=samples)
+    say(f"Training on {dataset}; checkpoints and log in {run}.")
+    goal = min(config.samples, samples or config.samples)
+    with progress_bar(f"{goal} notes") as progress:
+        checkpoint = run_training(config, options, lambda line: progress(line["samples"] / goal))
+    typer.echo(f"Wrote {checkpoint}. Next: synth-app export --run {run} --out models/NAME")
+
+
+def evaluate(
+    run: RunOption = _RUN,
+    dataset: DatasetOption = _DATASET,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the report and its pictures.")] = Path("runs/report"),
+) -> None:
+    """Measure a trained generator: pitch, likeness to held-out notes, consistency, level."""
+    need("torch", "scipy", "matplotlib")
+    from synth_app.training.evaluate import evaluate_model
+
+    evaluate_model(run, dataset, out)
+    typer.echo(f"Wrote {out}.")
+
+
+def export(
+    run: RunOption = _RUN,
+    dataset: DatasetOption = _DATASET,
+    out: Annotated[Path, typer.Option("--out", help="The model's folder.")] = Path("models/mine"),
+) -> None:
+    """Write a trained generator as a model folder that the instrument plays."""
+    need("torch")
+    from synth_app.training.export import export_model
+
+    export_model(run, dataset, out)
+    typer.echo(f"Wrote {out}. Play it: synth-app play --model {out}")
+
+
+def need(*modules: str) -> None:
+    """See that the trainer's own libraries are there.
+
+    Raises:
+        SettingsError: one is missing; the message says how to install it.
+    """
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise SettingsError(
+            f"Making models needs {' and '.join(missing)}, which is not installed: run pip install 'synth-app[train]', "
+            "or pip install '.[train]' in a checkout."
+        )
