@@ -20,9 +20,7 @@ LOOKING = "See what is here"
 TRAINING = "Make a model of your own"
 
 _HELP = (
-    "A live MIDI instrument whose voice is a GANSynth generator.
-
-"
+    "A live MIDI instrument whose voice is a GANSynth generator.\n\n"
     'Without a command it starts the instrument, as "synth-app play" does: plug in a MIDI keyboard, choose timbres, '
     "morph between them, and play."
 )
