@@ -33,9 +33,10 @@ installed() {
 
 # available NAME: prints the name under which apt can install the package now; fails when it has none.
 available() {
-  local name
+  local name policy
   for name in "$1" "${1}t64"; do
-    if apt-cache policy "$name" 2>/dev/null | grep -q 'Candidate: [^(]'; then
+    policy="$(apt-cache policy "$name" 2>/dev/null)"
+    if grep -q 'Candidate: [^(]' <<<"$policy"; then
       printf '%s\n' "$name"
       return 0
     fi

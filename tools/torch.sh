@@ -11,8 +11,10 @@ torch_pip() { .venv/bin/python -m pip "$@"; }
 
 # cpu_build_at_hand: whether pip, as it is set up here, would take a build for the CPU (a local wheel, a mirror).
 cpu_build_at_hand() {
-  torch_pip install --quiet --dry-run --ignore-installed --no-deps --retries 1 --report - "torch==$TORCH_VERSION" \
-    2>/dev/null | grep -q "\"version\": \"$TORCH_VERSION+cpu\""
+  local report
+  report="$(torch_pip install --quiet --dry-run --ignore-installed --no-deps --retries 1 --report - \
+    "torch==$TORCH_VERSION" 2>/dev/null)" || return 1
+  grep -q "\"version\": \"$TORCH_VERSION+cpu\"" <<<"$report"
 }
 
 need_torch() {
