@@ -59,7 +59,7 @@ class MelTable:
 
 
 def mel_table(config: SpectralConfig) -> MelTable:
-    """Build the table for ``config`` (some 30 ms; build it once and hand it on)."""
+    """Build the table for ``config`` (some 50 ms; build it once and hand it on)."""
     dense = _mel_matrix(config.bins, config.nyquist_hz)
     # Magenta's inverse: the transpose, scaled so that a flat spectrum comes back flat.
     column_sums = dense @ dense.sum(axis=0)

@@ -149,8 +149,7 @@ class TorchCodec(nn.Module):
         start = self.config.pad_frames
         step = 0.5 * inst_freq[:, start:, self._nearest]
         leader, share = plan_locking(magnitude[:, start:])
-        locked: Tensor = _LockedSum.apply(step, leader, share)  # type: ignore[no-untyped-call]
-        return functional.pad(locked, (0, 0, start, 0))
+        return functional.pad(locked_sum(step, leader, share), (0, 0, start, 0))
 
 
 def plan_locking(magnitude: Tensor) -> tuple[Tensor, Tensor]:
@@ -173,6 +172,12 @@ def plan_locking(magnitude: Tensor) -> tuple[Tensor, Tensor]:
     steadiness = torch.minimum(now, then) / torch.maximum(now, then).clamp_min(torch.finfo(now.dtype).tiny)
     share = PULL * steadiness.gather(-1, leader) * (follows != 0)
     return leader, share
+
+
+def locked_sum(step: Tensor, leader: Tensor, share: Tensor) -> Tensor:
+    """``synth_app.spectral.locking.accumulate`` in turns for ``[B, frames, bins]``, differentiable in ``step``."""
+    turns: Tensor = _LockedSum.apply(step, leader, share)  # type: ignore[no-untyped-call]
+    return turns
 
 
 class _LockedSum(torch.autograd.Function):
