@@ -10,6 +10,8 @@ speaks 48 or 96 kHz directly: exact band-limited interpolation, frame by frame, 
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -102,8 +104,7 @@ class StreamingDecoder:
 
     def fork(self) -> StreamingDecoder:
         """An independent decoder in the same state; only the state is copied, the tables are shared."""
-        twin = object.__new__(StreamingDecoder)
-        twin.__dict__.update(self.__dict__)
+        twin = copy.copy(self)
         twin._phase = self._phase.copy()
         twin._power = self._power.copy()
         twin._overlap = self._overlap.copy()
