@@ -1,0 +1,73 @@
+"""A generator as named numpy arrays, and back: the language that the ONNX writer and the trainer share.
+
+Every run-time scale (equalised learning rates, the side network's input gains) is folded in, so the arrays say the
+plain sums that an inference engine computes. ``load_arrays`` takes the scales out again, which is how training goes
+on from a model that was exported and committed.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from synth_app.core.errors import CheckpointError
+from synth_app.training.model import EqualisedConv, EqualisedLinear, Generator
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+def to_arrays(generator: Generator) -> dict[str, NDArray[np.float32]]:
+    """The generator's weights under their shared names, float32, scales folded in."""
+    arrays = {name: (value.detach() * scale).numpy() for name, (value, scale) in _folded(generator).items()}
+    if generator.head is not None:
+        arrays["head.basis_scale"] = generator.head.basis_scale.numpy()
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+
+
+@torch.no_grad()
+def load_arrays(generator: Generator, arrays: Arrays) -> None:
+    """Put named arrays into a generator of the same shape; optional ones that are missing become zero.
+
+    Raises:
+        CheckpointError: an array that must be there is missing, or one has another shape.
+    """
+    for name, (value, scale) in _folded(generator).items():
+        array = arrays.get(name)
+        if array is None and name.startswith(("block", "rgb")):
+            raise CheckpointError(f"The model lacks {name}: it was not written by this program.")
+        if array is None:
+            value.zero_()
+        elif array.shape != tuple(value.shape):
+            raise CheckpointError(f"The model's {name} is {array.shape}, not {tuple(value.shape)}: other sizes.")
+        else:
+            value.copy_(torch.from_numpy(np.array(array)) / scale)
+
+
+def _folded(generator: Generator) -> dict[str, tuple[Tensor, Tensor | float]]:
+    """name -> (parameter, what it is multiplied by at run time)."""
+    found: dict[str, tuple[Tensor, Tensor | float]] = {}
+
+    def add(name: str, layer: nn.Module, before: Tensor | float = 1.0) -> None:
+        assert isinstance(layer, EqualisedLinear | EqualisedConv)
+        found[f"{name}.weight"] = (layer.weight, before * layer.scale)
+        found[f"{name}.bias"] = (layer.bias, 1.0)
+
+    for index, block in enumerate(generator.blocks, start=1):
+        add(f"block{index}.conv0", block.conv0)
+        add(f"block{index}.conv1", block.conv1)
+        for conv, film in enumerate(block.film):
+            add(f"film.block{index}.conv{conv}.scale", film.scale)
+            add(f"film.block{index}.conv{conv}.shift", film.shift)
+        if block.harm is not None:
+            found[f"harm.block{index}.weight"] = (block.harm, 1.0)
+    found["rgb.weight"] = (generator.rgb.weight.view(2, -1), generator.rgb.scale)
+    found["rgb.bias"] = (generator.rgb.bias, 1.0)
+    found["pitch_bias"] = (generator.pitch_bias, 1.0)
+    if generator.side is not None and generator.head is not None:
+        add("side.m1", generator.side.m1, generator.side.gains[:, None])
+        add("side.m2", generator.side.m2)
+        add("head.time", generator.head.time)
+        add("head.env", generator.head.env)
+    return found
