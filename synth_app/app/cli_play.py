@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -67,7 +66,7 @@ def play(
         say(lack)
         play_demo(preset, model, provider)
         return
-    from synth_app.app.compose import LiveOptions
+    from synth_app.app.instrument import LiveOptions
     from synth_app.app.live import run
     from synth_app.engine.ports import AudioSettings
 
@@ -117,9 +116,9 @@ def note(
 
     render_note(
         out,
-        number,
-        velocity,
-        seconds,
+        pitch=number,
+        velocity=velocity,
+        seconds=seconds,
         anchor=anchor,
         preset=preset,
         seed=seed,
@@ -160,10 +159,11 @@ def play_demo(preset: str, model: str, provider: Provider) -> None:
 def _render(song: Path, out: Path, preset: str, model: str, provider: Provider, rate_hz: int) -> None:
     from synth_app.app.offline import render_midi
 
-    started_s = time.monotonic()
     with progress_bar(f"Rendering {song.name}") as progress:
         report = render_midi(
             song, out, preset=preset, model=model, provider=provider.value, rate_hz=rate_hz, progress=progress
         )
-    took_s = time.monotonic() - started_s
-    typer.echo(f"Wrote {out}: {report.seconds:.1f} s of sound in {took_s:.1f} s.")
+    typer.echo(
+        f"Wrote {out}: {report.notes} notes, {report.seconds:.1f} s of sound in {report.elapsed_s:.1f} s "
+        f"({report.speed:.1f} times faster than real time)."
+    )

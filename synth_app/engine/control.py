@@ -20,6 +20,7 @@ from synth_app.engine.voices import EngineVoice, Phase
 from synth_app.performer.actions import (
     Action,
     ChooseProgram,
+    EnvelopeTimes,
     GainVoice,
     KillVoice,
     ReleaseVoice,
@@ -47,6 +48,13 @@ EXCHANGE_S = 0.012
 
 START_LEAD_S = 0.012
 """Rendered sound a voice needs before it may begin."""
+
+FIRST_PREVIEW_ID = 1 << 40
+"""Previews number their voices from here, out of the performer's way."""
+
+PREVIEW_GAIN = 0.5
+PREVIEW_HELD_NS = 600_000_000
+PREVIEW_RELEASE_MS = 400.0
 
 PLAN_EVERY_NS = 15_000_000
 
@@ -93,7 +101,7 @@ class ControlLoop:
         self.banner = ""
         self._finisher = finisher
         self._clock = clock
-        self._delay_frames = delay_frames
+        self.delay_frames = delay_frames
         self._rate_hz = device_rate_hz
         self._note_ratio = finisher.rate_hz / device_rate_hz
         self._lead_samples = round(START_LEAD_S * finisher.rate_hz)
@@ -105,13 +113,22 @@ class ControlLoop:
         self._ahead: list[Demand] | None = None
         self._urgent_changed = True
         self._on_program = on_program
+        self._preview_id = FIRST_PREVIEW_ID
 
     # -- the face to other threads -------------------------------------------------------------------------------
 
     def set_palette(self, palette: Palette, now_ns: int) -> None:
         """Switch the patch, from any thread; carried out at the next step."""
-        self._calls.append(lambda: self.performer.set_palette(now_ns, palette))
+        self.call(lambda: self.performer.set_palette(now_ns, palette))
+
+    def call(self, decide: Callable[[], Sequence[Action]]) -> None:
+        """Have actions decided and carried out at the next step, from any thread."""
+        self._calls.append(decide)
         self.inbox.wake()
+
+    def preview(self, palette: Palette, pitch: int, velocity: int, now_ns: int) -> None:
+        """Sound a short note of another palette on top of what plays, from any thread; a later one replaces it."""
+        self.call(lambda: self._preview(palette, pitch, velocity, now_ns))
 
     @property
     def voices(self) -> Sequence[EngineVoice]:
@@ -122,6 +139,16 @@ class ControlLoop:
     def waiting(self) -> bool:
         """Whether some voice waits for its note."""
         return any(v.waiting for v in self._voices.values())
+
+    def needs_samples(self, frames: int) -> bool:
+        """Whether some voice lacks what the next ``frames`` output frames will read (for those who can wait)."""
+        for voice in self._voices.values():
+            if voice.waiting:
+                return True
+            reach = self.stage.position(voice.slot, voice.voice_id) + 2.0 * frames * voice.rate * self._note_ratio
+            if not voice.note.complete and voice.note.available < reach + self._lead_samples:
+                return True
+        return False
 
     # -- a step --------------------------------------------------------------------------------------------------
 
@@ -184,7 +211,7 @@ class ControlLoop:
     # -- the performer's actions ---------------------------------------------------------------------------------
 
     def _frame(self, time_ns: int) -> int:
-        return max(1, self._clock.frame_at(time_ns) + self._delay_frames)
+        return max(1, self._clock.frame_at(time_ns) + self.delay_frames)
 
     def _carry_out(self, actions: Sequence[Action]) -> None:
         for action in actions:
@@ -288,15 +315,29 @@ class ControlLoop:
                 frame = self._frame(action.time_ns)
                 self.stage.gain(slot, voice.voice_id, frame, action.gain_left, action.gain_right)
 
+    def _preview(self, palette: Palette, pitch: int, velocity: int, now_ns: int) -> list[Action]:
+        rendered = palette.note(palette.patch.weights, velocity, pitch)
+        former, self._preview_id = self._preview_id, self._preview_id + 1
+        gain = PREVIEW_GAIN * velocity / 127.0
+        note = StartVoice(
+            now_ns, self._preview_id, 0, pitch, velocity, rendered.note_key, rendered.latent,
+            semitones_to_ratio(rendered.semitones), 0.0, gain, gain, EnvelopeTimes(0.0, 1.0, 1.0, PREVIEW_RELEASE_MS),
+        )  # fmt: skip
+        return [
+            KillVoice(now_ns, former),
+            note,
+            ReleaseVoice(now_ns + PREVIEW_HELD_NS, self._preview_id),
+        ]
+
     # -- voices that wait ----------------------------------------------------------------------------------------
 
     def _try_start(self, voice: EngineVoice, now_frame: int) -> None:
         if voice.stand_in >= 0:
             self._try_exchange(voice, now_frame)
         elif self._ready(voice.note):
-            in_time = now_frame + self._delay_frames // 2 < voice.due_frame
+            in_time = now_frame + self.delay_frames // 2 < voice.due_frame
             self._begin(voice, voice.due_frame if in_time else AT_ONCE)
-        elif self._prefetch and now_frame - (voice.due_frame - self._delay_frames) > BRIDGE_AFTER_S * self._rate_hz:
+        elif self._prefetch and now_frame - (voice.due_frame - self.delay_frames) > BRIDGE_AFTER_S * self._rate_hz:
             self._bridge(voice, now_frame)
 
     def _bridge(self, voice: EngineVoice, now_frame: int) -> None:
@@ -325,7 +366,7 @@ class ControlLoop:
             voice.slot, voice.stand_in = voice.stand_in, -1
             voice.phase = Phase.RELEASING
             return
-        due = now_frame + self._delay_frames
+        due = now_frame + self.delay_frames
         position = (due - voice.stand_in_frame) * voice.rate * self._note_ratio
         if not self._ready(voice.note, position + EXCHANGE_S * self._finisher.rate_hz):
             return

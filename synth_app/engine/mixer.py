@@ -411,11 +411,10 @@ def mix_block(
             left[i] = 0.0
             right[i] = 0.0
             state.not_finite += 1
+    state.reduction = 1.0
     _limit(state, left, right, frames, delay_left, delay_right, box, window_gain, window_at)
     tap_frames = len(tap) // 2
     for i in range(frames):
-        state.peak_left = max(state.peak_left, abs(left[i]))
-        state.peak_right = max(state.peak_right, abs(right[i]))
         out[2 * i] = np.float32(left[i])
         out[2 * i + 1] = np.float32(right[i])
         place = (state.tap_frame + i) % tap_frames

@@ -115,9 +115,7 @@ STATE = np.dtype(
         ("refused", "i8"),  # starts that found their slot taken: a bug if it ever rises
         ("lost_messages", "i8"),  # done ring full: a bug if it ever rises
         ("not_finite", "i8"),  # samples replaced by silence
-        ("peak_left", "f8"),
-        ("peak_right", "f8"),
-        ("reduction", "f8"),  # lowest limiter gain since last read
+        ("reduction", "f8"),  # lowest limiter gain of the latest block
         ("pending", "i8"),  # commands waiting for their frame
         ("tap_frame", "i8"),  # frames written to the tap so far
         ("limiter_ceiling", "f8"),

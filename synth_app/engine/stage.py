@@ -125,6 +125,11 @@ class Stage:
         """Change a slot's gains."""
         self._put(GAIN, slot, voice_id, due_frame, gain_left=gain_left, gain_right=gain_right)
 
+    def position(self, slot: int, voice_id: int) -> float:
+        """The sample of its note that a slot has reached (0 before it began)."""
+        record = self._memory.slots[slot]
+        return float(record["position"]) if record["voice_id"] == voice_id else 0.0
+
     def master(self, due_frame: int, gain: float, vibrato_hz: float) -> None:
         """Set the master gain and the vibrato's rate."""
         self._put(MASTER, 0, 0, due_frame, gain_left=gain, vibrato=vibrato_hz)
