@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from synth_app.adapters.preset_store import PresetStore
 from synth_app.app import machine, paths
 from synth_app.app.settings import SettingsFile
 from synth_app.core.errors import SynthAppError
@@ -187,14 +188,14 @@ def check_model() -> Finding:
 
 def check_presets() -> Finding:
     """Every preset can be read."""
-    good, bad = machine.read_presets()
+    entries = PresetStore().list_presets()
+    bad = [entry for entry in entries if entry.problem]
     if bad:
-        return Finding(
-            "presets", State.WARN, f"{len(bad)} of {good + len(bad)} cannot be read: {bad[0]}", "mend or delete it"
-        )
-    if not good:
+        detail = f"{len(bad)} of {len(entries)} cannot be read: {bad[0].problem}"
+        return Finding("presets", State.WARN, detail, f"mend or delete {bad[0].path}")
+    if not entries:
         return Finding("presets", State.FAIL, "none", "install synth_app again")
-    return Finding("presets", State.OK, f"{good} there")
+    return Finding("presets", State.OK, f"{len(entries)} there")
 
 
 def check_settings() -> Finding:
@@ -208,7 +209,7 @@ def check_settings() -> Finding:
 
 def check_disk() -> Finding:
     """Room for recordings."""
-    folder = paths.recordings_dir()
+    folder = next(folder for folder in (paths.music_dir(), *paths.music_dir().parents) if folder.exists())
     free = shutil.disk_usage(folder).free
     detail = f"{free / 1e9:.1f} GB free in {folder}"
     if free >= _LEAST_FREE_BYTES:

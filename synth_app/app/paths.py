@@ -26,6 +26,11 @@ def settings_path() -> Path:
     return platformdirs.user_config_path(APP_NAME, appauthor=False) / "settings.toml"
 
 
+def music_dir() -> Path:
+    """The player's music folder, whether it exists or not."""
+    return platformdirs.user_music_path()
+
+
 def recordings_dir() -> Path:
     """Where recordings go when nobody says otherwise; made on demand.
 
@@ -34,7 +39,7 @@ def recordings_dir() -> Path:
     Raises:
         FileFormatError: neither can be written to.
     """
-    for parent in (platformdirs.user_music_path(), Path(tempfile.gettempdir())):
+    for parent in (music_dir(), Path(tempfile.gettempdir())):
         folder = parent / APP_NAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -42,9 +47,7 @@ def recordings_dir() -> Path:
             continue
         if os.access(folder, os.W_OK):
             return folder
-    raise FileFormatError(
-        f"No folder for recordings can be written to: neither {platformdirs.user_music_path()} nor temp."
-    )
+    raise FileFormatError(f"No folder for recordings can be written to: neither {music_dir()} nor temp.")
 
 
 def ensure_numba_cache() -> None:

@@ -41,7 +41,7 @@ def run_command(
 
 
 class Program:
-    """``synth-app`` running. Use as a context manager: leaving the block ends it, and shows what it said if a test failed.
+    """``synth-app`` running. Use as a context manager: leaving the block ends it; a failed test shows what it said.
 
     Args:
         arguments: what follows ``synth-app`` on the command line.
@@ -85,7 +85,7 @@ class Program:
                 self.process.kill()
                 self.process.wait()
         self._join_readers()
-        print("\n".join(["--- the program said:", *self._lines]))
+        sys.stdout.write("\n".join(["--- the program said:", *self._lines, ""]))
 
     @property
     def process(self) -> subprocess.Popen[str]:
