@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.timbre.anchors import Anchor
+from synth_app.timbre.latent import blend
 from synth_app.timbre.patch import PatchAnchor
 
 Latent = NDArray[np.float32]
@@ -32,22 +33,6 @@ def layers_of(placed: PatchAnchor, anchors: Sequence[Anchor]) -> Layers:
 def layers_from(anchor: Anchor) -> Layers:
     """A model anchor's layers as plain values."""
     return tuple((layer.velocity, tuple(float(v) for v in layer.latent)) for layer in anchor.layers)
-
-
-def blend(latents: NDArray[np.floating], weights: Sequence[float]) -> Latent:
-    """DESIGN section 6: ``u = sum w_i z_i/|z_i|``, ``z = (sum w_i |z_i|) u/|u|``; the heaviest latent when u vanishes.
-
-    Args:
-        latents: ``[N, Z]``. weights: ``[N]``, summing to 1.
-    """
-    rows = np.asarray(latents, dtype=np.float64)
-    shares = np.asarray(weights, dtype=np.float64)
-    norms = np.linalg.norm(rows, axis=1)
-    direction = (shares / np.maximum(norms, 1e-12)) @ rows
-    length = float(np.linalg.norm(direction))
-    if length < 1e-6:
-        return rows[int(np.argmax(shares))].astype(np.float32)
-    return (float(shares @ norms) * direction / length).astype(np.float32)
 
 
 def captured(placed: Sequence[PatchAnchor], anchors: Sequence[Anchor], weights: Sequence[float]) -> Layers:

@@ -85,6 +85,11 @@ class ComputerKeys:
         self._held[key.lower()] = pitch
         return pitch
 
+    @staticmethod
+    def plays(key: str) -> bool:
+        """Whether a key is one of those that play."""
+        return len(key) == 1 and key.lower() in COMPUTER_ROW
+
     def release(self, key: str) -> int | None:
         """The pitch that a key ends, or ``None``."""
         return self._held.pop(key.lower(), None)

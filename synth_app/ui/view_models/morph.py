@@ -11,6 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from synth_app.timbre.pad import pad_position, pad_weights
+from synth_app.timbre.weights import normalise
+
 Point = tuple[float, float]
 Weights = tuple[float, ...]
 
@@ -23,33 +26,14 @@ def clamp_point(point: Point) -> Point:
     return min(1.0, max(0.0, point[0])), min(1.0, max(0.0, point[1]))
 
 
-def normalise(weights: Sequence[float]) -> Weights:
-    """The weights scaled to sum 1; all equal when none is positive. Empty stays empty."""
-    clean = [w if math.isfinite(w) and w > 0.0 else 0.0 for w in weights]
-    total = sum(clean)
-    if total <= 1e-9:
-        return tuple(1.0 / len(clean) for _ in clean)
-    return tuple(w / total for w in clean)
-
-
-def pad_weights(handle: Point, places: Sequence[Point]) -> Weights:
-    """Weights of anchors at ``places`` for a handle: inverse squared distance, exactly 1 on an anchor."""
-    squares = [(handle[0] - x) ** 2 + (handle[1] - y) ** 2 for x, y in places]
-    here = [i for i, square in enumerate(squares) if square < 1e-10]
-    if here:
-        return tuple(1.0 / len(here) if i in here else 0.0 for i in range(len(places)))
-    return normalise([1.0 / square for square in squares])
+def weights_at(handle: Point, places: Sequence[Point]) -> Weights:
+    """Weights of anchors at ``places`` for a handle; none without anchors."""
+    return pad_weights(handle[0], handle[1], places) if places else ()
 
 
 def handle_for(weights: Sequence[float], places: Sequence[Point]) -> Point:
     """Where the handle is shown for weights that did not come from the pad: the anchors' centre of weight."""
-    if not places:
-        return 0.5, 0.5
-    shares = normalise(weights)
-    return (
-        sum(w * x for w, (x, _) in zip(shares, places, strict=True)),
-        sum(w * y for w, (_, y) in zip(shares, places, strict=True)),
-    )
+    return pad_position(weights, places) if places else (0.5, 0.5)
 
 
 def with_weight(weights: Sequence[float], index: int, value: float, locked: Iterable[int] = ()) -> Weights:
@@ -94,6 +78,13 @@ def blended(one: Sequence[float], other: Sequence[float], position: float) -> We
     """The crossfader: weights between two scenes, ``position`` 0..1."""
     t = min(1.0, max(0.0, position))
     return normalise([(1.0 - t) * a + t * b for a, b in zip(one, other, strict=True)])
+
+
+def path_between(position: float, count: int) -> tuple[int, int, float]:
+    """Where a sweep through ``count`` (2 or more) stations is: the one before, the one after, and the share between."""
+    along = min(1.0, max(0.0, position)) * (count - 1)
+    before = min(int(along), count - 2)
+    return before, before + 1, along - before
 
 
 class Trail:

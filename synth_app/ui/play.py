@@ -1,0 +1,144 @@
+"""Playing from the panel: on-screen keys, computer keys, wheels, pedal and panic; focus lost lets everything go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import QCoreApplication, QEvent, QObject, Qt, pyqtSignal
+from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
+
+from synth_app.ui.bridge import Bridge
+from synth_app.ui.view_models.keyboard import ComputerKeys, HeldNotes, note_name
+
+_TYPING = (QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox, QComboBox)
+_COMMANDS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
+
+
+class Player(QObject):
+    """The hands at the panel. An event filter of the application while its window is the active one.
+
+    Signals:
+        setting_changed(): octave or velocity of the computer's keys. said(str): news for the banner.
+    """
+
+    setting_changed = pyqtSignal()
+    said = pyqtSignal(str)
+
+    def __init__(self, bridge: Bridge, window: QWidget) -> None:
+        super().__init__(window)
+        self._bridge, self._window = bridge, window
+        self.keys = ComputerKeys()
+        self.held = HeldNotes()
+        self.enabled = True
+        self._pedal = False
+        self._shortcuts: dict[str, Callable[[], object]] = {
+            "z": lambda: self.keys.shift_octave(-1),
+            "x": lambda: self.keys.shift_octave(1),
+            "c": lambda: self.keys.shift_velocity(-1),
+            "v": lambda: self.keys.shift_velocity(1),
+        }
+
+    # ------------------------------------------------------------------ notes
+    def press(self, pitch: int, velocity: int) -> None:
+        """A finger comes down."""
+        if self.held.press(pitch):
+            self._bridge.note_on(pitch, velocity)
+
+    def release(self, pitch: int) -> None:
+        """A finger lifts."""
+        if self.held.release(pitch):
+            self._bridge.note_off(pitch)
+
+    def let_go(self) -> None:
+        """Lift every finger and the pedal (focus lost, window closed)."""
+        self.keys.release_all()
+        for pitch in self.held.release_all():
+            self._bridge.note_off(pitch)
+        if self._pedal:
+            self.sustain(False)
+
+    def sustain(self, down: bool) -> None:
+        """The pedal."""
+        self._pedal = down
+        self._bridge.sustain(down)
+
+    def panic(self) -> None:
+        """Silence everything and say what was silenced."""
+        sounding = sorted({voice.pitch for voice in self._bridge.now.voices} | self.held.pitches)
+        self.keys.release_all()
+        self.held.release_all()
+        self._pedal = False
+        self._bridge.panic()
+        if sounding:
+            names = ", ".join(note_name(pitch) for pitch in sounding)
+            text = QCoreApplication.translate("play", "Silenced {0}: {1}.")
+            count = QCoreApplication.translate("play", "%n note(s)", "", len(sounding))
+            count = count.replace("note(s)", "note" if len(sounding) == 1 else "notes")
+            self.said.emit(text.format(count, names))
+        else:
+            self.said.emit(QCoreApplication.translate("play", "Nothing was sounding; every key and pedal is let go."))
+
+    # ------------------------------------------------------------------ the computer's keys
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        kind = event.type()
+        if kind == QEvent.Type.ApplicationStateChange or (
+            kind == QEvent.Type.WindowDeactivate and watched is self._window
+        ):
+            self.let_go()
+            return False
+        if kind == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._plays(event):
+            event.accept()
+            return True
+        if kind == QEvent.Type.KeyPress and isinstance(watched, QWidget):
+            return self._pressed(event)
+        if kind == QEvent.Type.KeyRelease and isinstance(watched, QWidget):
+            return self._released(event)
+        return False
+
+    def _plays(self, event: QKeyEvent) -> bool:
+        """Whether a key is ours: a letter that plays, no command held, and nobody is typing."""
+        if not self.enabled or event.modifiers() & _COMMANDS or isinstance(QApplication.focusWidget(), _TYPING):
+            return False
+        if QApplication.activeModalWidget() is not None or QApplication.activePopupWidget() is not None:
+            return False
+        letter = _letter(event)
+        return letter in self._shortcuts or self.keys.plays(letter)
+
+    def _pressed(self, event: QKeyEvent) -> bool:
+        if not self._plays(event):
+            return False
+        letter = _letter(event)
+        if event.isAutoRepeat():
+            return True
+        if letter in self._shortcuts:
+            self._shortcuts[letter]()
+            self.setting_changed.emit()
+            return True
+        pitch = self.keys.press(letter)
+        if pitch is not None:
+            self.press(pitch, self.keys.velocity)
+        return True
+
+    def _released(self, event: QKeyEvent) -> bool:
+        if event.isAutoRepeat():
+            return self._plays(event)
+        pitch = self.keys.release(_letter(event))
+        if pitch is None:
+            return False
+        self.release(pitch)
+        return True
+
+
+def _letter(event: QKeyEvent) -> str:
+    """The letter on a key, whatever Shift or Caps Lock make of it."""
+    code = event.key()
+    return chr(code).lower() if 0x20 < code < 0x7F else event.text().lower()

@@ -1,0 +1,219 @@
+"""What the painted widgets share: the theme they wear, and small builders that name what they build."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
+from PyQt6.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from synth_app.ui.theme import Theme
+
+
+class Themed:
+    """A widget that takes its colours and lengths from a theme."""
+
+    theme = Theme()
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Wear another theme."""
+        self.theme = theme
+        self.updateGeometry()
+        self.update()
+
+
+def theme_all(root: QWidget, theme: Theme) -> None:
+    """Dress a window: every :class:`Themed` widget in it."""
+    for widget in (root, *root.findChildren(QWidget)):
+        if isinstance(widget, Themed):
+            widget.apply_theme(theme)
+
+
+def card(*, name: str = "") -> tuple[QFrame, QVBoxLayout]:
+    """A surface with rounded corners and its layout."""
+    frame = QFrame()
+    frame.setProperty("card", "true")
+    frame.setAccessibleName(name)
+    layout = QVBoxLayout(frame)
+    layout.setContentsMargins(12, 10, 12, 12)
+    layout.setSpacing(8)
+    return frame, layout
+
+
+def caption(text: str, role: str = "caption") -> QLabel:
+    """A quiet label."""
+    label = QLabel(text)
+    label.setProperty("role", role)
+    return label
+
+
+def tool(glyph: str, name: str, *, checkable: bool = False, flat: bool = True) -> IconButton:
+    """A button with one drawn sign, a name for screen readers and the same as a tool tip."""
+    return IconButton(glyph, name, checkable, flat)
+
+
+class IconButton(Themed, QToolButton):
+    """A tool button whose sign is drawn in the theme's colours, so that it needs no icon font and stays sharp."""
+
+    def __init__(self, glyph: str, name: str, checkable: bool, flat: bool) -> None:
+        super().__init__()
+        self.glyph = glyph
+        self.setAccessibleName(name)
+        self.setToolTip(name)
+        self.setCheckable(checkable)
+        self.setProperty("flat", "true" if flat else "false")
+        self.toggled.connect(lambda _: self._draw())
+
+    def set_glyph(self, glyph: str, name: str = "") -> None:
+        """Show another sign."""
+        self.glyph = glyph
+        if name:
+            self.setAccessibleName(name)
+            self.setToolTip(name)
+        self._draw()
+
+    def apply_theme(self, theme: Theme) -> None:
+        super().apply_theme(theme)
+        self._draw()
+
+    def _draw(self) -> None:
+        size = self.theme.px(16)
+        role = "on_accent" if self.isChecked() else "text"
+        self.setIconSize(QSize(size, size))
+        self.setIcon(glyph_icon(self.glyph, size, self.theme.color(role), self.devicePixelRatioF()))
+
+
+def glyph_icon(glyph: str, size: int, color: QColor, ratio: float = 1.0) -> QIcon:
+    """One of the panel's signs as an icon."""
+    pixmap = QPixmap(round(size * ratio), round(size * ratio))
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.scale(size / 16, size / 16)
+    paint_glyph(painter, glyph, color)
+    painter.end()
+    return QIcon(pixmap)
+
+
+def paint_glyph(painter: QPainter, glyph: str, color: QColor) -> None:
+    """Draw a sign into a box of 16 by 16."""
+    painter.setPen(QPen(color, 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    filled = glyph.endswith("!")
+    if filled:
+        painter.setBrush(color)
+    painter.drawPath(_GLYPHS[glyph.rstrip("!")]())
+
+
+def _lines(*strokes: tuple[tuple[float, float], ...]) -> QPainterPath:
+    path = QPainterPath()
+    for stroke in strokes:
+        path.moveTo(*stroke[0])
+        for point in stroke[1:]:
+            path.lineTo(*point)
+    return path
+
+
+def _star() -> QPainterPath:
+    return _lines(((8, 2), (9.8, 6), (14, 6.4), (10.9, 9.3), (11.8, 13.6), (8, 11.4), (4.2, 13.6), (5.1, 9.3),
+                   (2, 6.4), (6.2, 6), (8, 2)))  # fmt: skip
+
+
+def _lock() -> QPainterPath:
+    path = QPainterPath()
+    path.addRoundedRect(3.5, 7, 9, 6.5, 1.5, 1.5)
+    path.moveTo(5.5, 7)
+    path.arcTo(5.5, 2.5, 5, 6, 180, -180)
+    path.lineTo(10.5, 7)
+    return path
+
+
+def _gear() -> QPainterPath:
+    path = QPainterPath()
+    path.addEllipse(5.5, 5.5, 5, 5)
+    for a, b in (((8, 1.5), (8, 3.5)), ((8, 12.5), (8, 14.5)), ((1.5, 8), (3.5, 8)), ((12.5, 8), (14.5, 8)),
+                 ((3.4, 3.4), (4.8, 4.8)), ((11.2, 11.2), (12.6, 12.6)), ((3.4, 12.6), (4.8, 11.2)),
+                 ((11.2, 4.8), (12.6, 3.4))):  # fmt: skip
+        path.moveTo(*a)
+        path.lineTo(*b)
+    return path
+
+
+def _turn(left: bool) -> QPainterPath:
+    path = QPainterPath()
+    if left:
+        path.moveTo(3, 6)
+        path.lineTo(10, 6)
+        path.arcTo(6.5, 6, 7, 7, 90, -180)
+        path.lineTo(6, 13)
+        path.addPath(_lines(((6, 3), (3, 6), (6, 9))))
+    else:
+        path.moveTo(13, 6)
+        path.lineTo(6, 6)
+        path.arcTo(2.5, 6, 7, 7, 90, 180)
+        path.lineTo(10, 13)
+        path.addPath(_lines(((10, 3), (13, 6), (10, 9))))
+    return path
+
+
+def _circle(radius: float) -> QPainterPath:
+    path = QPainterPath()
+    path.addEllipse(8 - radius, 8 - radius, 2 * radius, 2 * radius)
+    return path
+
+
+def _dice() -> QPainterPath:
+    path = QPainterPath()
+    path.addRoundedRect(2.5, 2.5, 11, 11, 2.5, 2.5)
+    for x, y in ((5.6, 5.6), (10.4, 10.4), (8, 8)):
+        path.addEllipse(x - 0.5, y - 0.5, 1, 1)
+    return path
+
+
+def _snap() -> QPainterPath:
+    path = _circle(3)
+    path.addPath(_lines(((8, 1.5), (8, 4)), ((8, 12), (8, 14.5)), ((1.5, 8), (4, 8)), ((12, 8), (14.5, 8))))
+    return path
+
+
+def _loop() -> QPainterPath:
+    path = QPainterPath()
+    path.moveTo(12.8, 5.5)
+    path.arcTo(2.5, 2.5, 11, 11, 30, 300)
+    path.addPath(_lines(((13.2, 2), (12.8, 5.5), (9.4, 5))))
+    return path
+
+
+_GLYPHS = {
+    "star": _star,
+    "lock": _lock,
+    "gear": _gear,
+    "undo": lambda: _turn(True),
+    "redo": lambda: _turn(False),
+    "record": lambda: _circle(4.5),
+    "dot": lambda: _circle(3),
+    "snap": _snap,
+    "dice": _dice,
+    "loop": _loop,
+    "close": lambda: _lines(((4.5, 4.5), (11.5, 11.5)), ((11.5, 4.5), (4.5, 11.5))),
+    "plus": lambda: _lines(((8, 3.5), (8, 12.5)), ((3.5, 8), (12.5, 8))),
+    "left": lambda: _lines(((10, 3.5), (5.5, 8), (10, 12.5))),
+    "right": lambda: _lines(((6, 3.5), (10.5, 8), (6, 12.5))),
+    "up": lambda: _lines(((3.5, 10), (8, 5.5), (12.5, 10))),
+    "down": lambda: _lines(((3.5, 6), (8, 10.5), (12.5, 6))),
+    "menu": lambda: _lines(((3, 4.5), (13, 4.5)), ((3, 8), (13, 8)), ((3, 11.5), (13, 11.5))),
+    "lock_x": lambda: _lines(((2, 8), (14, 8)), ((4.5, 5.5), (2, 8), (4.5, 10.5)),
+                             ((11.5, 5.5), (14, 8), (11.5, 10.5))),
+    "lock_y": lambda: _lines(((8, 2), (8, 14)), ((5.5, 4.5), (8, 2), (10.5, 4.5)),
+                             ((5.5, 11.5), (8, 14), (10.5, 11.5))),
+    "bin": lambda: _lines(((3, 4.5), (13, 4.5)), ((6.5, 4.5), (6.5, 2.5), (9.5, 2.5), (9.5, 4.5)),
+                          ((4.5, 4.5), (5.2, 13.5), (10.8, 13.5), (11.5, 4.5))),
+    "wave": lambda: _lines(((2, 9), (4, 9), (5.5, 4), (8, 13), (10.5, 5), (12, 9), (14, 9))),
+    "like": lambda: _lines(((2, 6.5), (5, 3.5), (8, 6.5), (11, 3.5), (14, 6.5)),
+                           ((2, 12), (5, 9), (8, 12), (11, 9), (14, 12))),
+    "capture": lambda: _lines(((2.5, 5.5), (2.5, 2.5), (5.5, 2.5)), ((10.5, 2.5), (13.5, 2.5), (13.5, 5.5)),
+                              ((13.5, 10.5), (13.5, 13.5), (10.5, 13.5)), ((5.5, 13.5), (2.5, 13.5), (2.5, 10.5)),
+                              ((8, 6), (8, 10)), ((6, 8), (10, 8))),
+    "panels": lambda: _lines(((2.5, 3), (13.5, 3), (13.5, 13), (2.5, 13), (2.5, 3)), ((6, 3), (6, 13))),
+    "panels_right": lambda: _lines(((2.5, 3), (13.5, 3), (13.5, 13), (2.5, 13), (2.5, 3)), ((10, 3), (10, 13))),
+}  # fmt: skip

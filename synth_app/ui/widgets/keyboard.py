@@ -1,0 +1,230 @@
+"""The on-screen keyboard and the wheels beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QFocusEvent, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PyQt6.QtWidgets import QSlider, QWidget
+
+from synth_app.ui.theme import Theme
+from synth_app.ui.view_models.keyboard import COMPUTER_ROW, Key, key_at, key_layout, note_name, velocity_at
+from synth_app.ui.widgets.base import Themed
+
+
+class KeyboardWidget(Themed, QWidget):
+    """Keys from C1 to C7 to be clicked, dragged over, or walked with the arrow keys and struck with Return.
+
+    Signals:
+        pressed(pitch, velocity), released(pitch): fingers.
+    """
+
+    pressed = pyqtSignal(int, int)
+    released = pyqtSignal(int)
+
+    def __init__(self, theme: Theme, lowest: int = 24, highest: int = 96) -> None:
+        super().__init__()
+        self.theme = theme
+        self._range = (lowest, highest)
+        self._keys = key_layout(lowest, highest)
+        self._lit: dict[int, float] = {}
+        self._letters: dict[int, str] = {}
+        self._finger: int | None = None
+        self._struck_by_key: int | None = None
+        self._cursor = 60
+        self._blank: QPixmap | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(self.tr("Keyboard"))
+        self.setToolTip(self.tr("Click low on a key for a hard stroke, high for a soft one."))
+        self._describe()
+
+    def set_range(self, lowest: int, highest: int) -> None:
+        """Show other keys."""
+        self._range = (lowest, highest)
+        self._keys = key_layout(lowest, highest)
+        self._cursor = min(highest, max(lowest, self._cursor))
+        self._blank = None
+        self.update()
+
+    def set_lit(self, levels: Mapping[int, float]) -> None:
+        """Light these keys: level 0..1 by pitch."""
+        if dict(levels) != self._lit:
+            self._lit = dict(levels)
+            self.update()
+
+    def set_letters(self, octave: int | None) -> None:
+        """Show which letters play which keys; ``None`` shows none."""
+        base = 12 * ((octave or 0) + 1)
+        self._letters = {base + i: c.upper() for i, c in enumerate(COMPUTER_ROW)} if octave is not None else {}
+        self._blank = None
+        self.update()
+
+    def release_all(self) -> None:
+        """Lift every finger of the mouse and of Return."""
+        for pitch in (self._finger, self._struck_by_key):
+            if pitch is not None:
+                self.released.emit(pitch)
+        self._finger = self._struck_by_key = None
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.theme.px(900), self.theme.px(112))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.theme.px(360), self.theme.px(84))
+
+    def apply_theme(self, theme: Theme) -> None:
+        self._blank = None
+        super().apply_theme(theme)
+
+    # ------------------------------------------------------------------ fingers
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._put_finger(event.position())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._finger is not None or event.buttons() & Qt.MouseButton.LeftButton:
+            self._put_finger(event.position())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self._finger is not None:
+            pitch, self._finger = self._finger, None
+            self.released.emit(pitch)
+
+    def _put_finger(self, position: QPointF) -> None:
+        x, y = position.x() / self.width(), min(0.999, max(0.0, position.y() / self.height()))
+        key = key_at(self._keys, x, y)
+        pitch = key.pitch if key else None
+        if pitch == self._finger:
+            return
+        before, self._finger = self._finger, pitch
+        if key is not None:
+            self.pressed.emit(key.pitch, velocity_at(key, y))
+        if before is not None:
+            self.released.emit(before)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            step = 1 if event.key() == Qt.Key.Key_Right else -1
+            self._cursor = min(self._range[1], max(self._range[0], self._cursor + step))
+            self._describe()
+            self.update()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if not event.isAutoRepeat() and self._struck_by_key is None:
+                self._struck_by_key = self._cursor
+                self.pressed.emit(self._cursor, 96)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        lifted = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat()
+        if lifted and self._struck_by_key is not None:
+            pitch, self._struck_by_key = self._struck_by_key, None
+            self.released.emit(pitch)
+        else:
+            super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self.release_all()
+        super().focusOutEvent(event)
+
+    def _describe(self) -> None:
+        self.setAccessibleDescription(self.tr("{0}; Return plays it").format(note_name(self._cursor)))
+
+    # ------------------------------------------------------------------ painting
+    def resizeEvent(self, event: object) -> None:
+        self._blank = None
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        if self._blank is None:
+            self._blank = self._paint_blank()
+        painter.drawPixmap(0, 0, self._blank)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._lit:
+            for white in (True, False):
+                self._paint_lit(painter, (key for key in self._keys if key.black is not white))
+        if self.hasFocus():
+            key = next(key for key in self._keys if key.pitch == self._cursor)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(self.theme.color("focus"), 2.5))
+            painter.drawRoundedRect(self._box(key).adjusted(1, 1, -1, -2), 3, 3)
+
+    def _paint_lit(self, painter: QPainter, keys: Iterable[Key]) -> None:
+        """Lit white keys first, then black ones over them (a lit white key must not cover its black neighbours)."""
+        keys = list(keys)
+        if keys and not keys[0].black and any(key.pitch in self._lit for key in keys):
+            for key in keys:
+                if key.pitch in self._lit:
+                    self._paint_key(painter, key, self._lit[key.pitch])
+            near = {p + d for p in self._lit for d in (-1, 1)}
+            for key in self._keys:
+                if key.black and key.pitch in near and key.pitch not in self._lit:
+                    self._paint_key(painter, key, None)
+        elif keys:
+            for key in keys:
+                if key.pitch in self._lit:
+                    self._paint_key(painter, key, self._lit[key.pitch])
+
+    def _paint_blank(self) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        pixmap = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
+        pixmap.setDevicePixelRatio(ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for key in self._keys:
+            self._paint_key(painter, key, None)
+        painter.end()
+        return pixmap
+
+    def _paint_key(self, painter: QPainter, key: Key, level: float | None) -> None:
+        box = self._box(key)
+        base = self.theme.color("key_black" if key.black else "key_white")
+        color = base if level is None else _mix(base, self.theme.color("accent"), 0.45 + 0.55 * min(1.0, level))
+        painter.setPen(QPen(self.theme.color("window"), 1))
+        painter.setBrush(color)
+        radius = self.theme.px(3)
+        painter.drawRoundedRect(box.adjusted(0.5, -radius, -0.5, -0.5), radius, radius)
+        letter = self._letters.get(key.pitch, "")
+        name = note_name(key.pitch) if key.pitch % 12 == 0 else ""
+        if not (letter or name):
+            return
+        painter.setFont(self.theme.font(0.72))
+        painter.setPen(QColor("#e8ecf1") if key.black else QColor("#3c444f"))
+        height = QFontMetricsF(painter.font()).height()
+        bottom = box.bottom() - self.theme.px(3)
+        for text in filter(None, (name, letter)):
+            if QFontMetricsF(painter.font()).horizontalAdvance(text) <= box.width():
+                painter.drawText(
+                    QRectF(box.left(), bottom - height, box.width(), height), Qt.AlignmentFlag.AlignCenter, text
+                )
+            bottom -= height
+
+    def _box(self, key: Key) -> QRectF:
+        return QRectF(key.left * self.width(), 0, key.width * self.width(), key.height * self.height())
+
+
+class Wheel(QSlider):
+    """A wheel beside the keyboard; a sprung one returns to its middle when let go."""
+
+    def __init__(self, name: str, lowest: int, highest: int, sprung: bool) -> None:
+        super().__init__(Qt.Orientation.Vertical)
+        self.setRange(lowest, highest)
+        self.setAccessibleName(name)
+        self.setToolTip(name)
+        self.setPageStep(max(1, (highest - lowest) // 8))
+        self.setSingleStep(max(1, (highest - lowest) // 32))
+        if sprung:
+            self.sliderReleased.connect(lambda: self.setValue(0))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.setValue(0)
+
+
+def _mix(a: QColor, b: QColor, share: float) -> QColor:
+    return QColor.fromRgbF(
+        a.redF() + share * (b.redF() - a.redF()),
+        a.greenF() + share * (b.greenF() - a.greenF()),
+        a.blueF() + share * (b.blueF() - a.blueF()),
+    )

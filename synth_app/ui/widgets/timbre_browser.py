@@ -1,0 +1,211 @@
+"""The timbre browser: the model's anchors, found by words, families, stars and what they sound like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PyQt6.QtCore import QPoint, QTimer, pyqtSignal
+from PyQt6.QtGui import QAction
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+
+from synth_app.ui.theme import Theme
+from synth_app.ui.view_models.library import Order, Row, TimbreLibrary, orders
+from synth_app.ui.widgets.base import caption, tool
+from synth_app.ui.widgets.flow import FlowLayout
+from synth_app.ui.widgets.lists import ListRow, RowList
+
+_BARS = ("brightness_hz", "attack_ms", "noisiness", "sustain_db")
+_HOVER_MS = 260
+
+
+class TimbreBrowser(QWidget):
+    """The browser.
+
+    Signals:
+        chosen(name): add this anchor (or take it away when it is on the pad). preview_wanted(name): let it be heard.
+        random_wanted(), mutate_wanted(), capture_wanted(): the buttons beneath.
+        changed(): favourites or tags changed.
+    """
+
+    chosen = pyqtSignal(str)
+    preview_wanted = pyqtSignal(str)
+    random_wanted = pyqtSignal()
+    mutate_wanted = pyqtSignal()
+    capture_wanted = pyqtSignal()
+    changed = pyqtSignal()
+
+    def __init__(self, theme: Theme, library: TimbreLibrary) -> None:
+        super().__init__()
+        self.library = library
+        self._slots: Mapping[str, int] = {}
+        self._like = ""
+        self._orders = orders(library.anchors)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Search: cello, bright, soft attack …"))
+        self.search.setAccessibleName(self.tr("Search timbres"))
+        self.search.setClearButtonEnabled(True)
+        self.family = QComboBox()
+        self.family.setAccessibleName(self.tr("Family"))
+        self.family.addItem(self.tr("All families"), "")
+        for name in library.families:
+            self.family.addItem(name, name)
+        self.order = QComboBox()
+        self.order.setAccessibleName(self.tr("Order"))
+        for order in self._orders:
+            self.order.addItem(order.label)
+        self.stars = tool("star", self.tr("Favourites only"), checkable=True)
+        self.hover = tool("wave", self.tr("Hear a timbre when the mouse rests on it"), checkable=True)
+        self.list = RowList(theme, self.tr("Timbres"), "timbre")
+        self.note = caption("")
+        self._wait = QTimer(self, singleShot=True, interval=_HOVER_MS)
+        self._lay_out()
+        self._connect()
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 6, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.search)
+        filters = QHBoxLayout()
+        filters.setSpacing(6)
+        for widget in (self.family, self.order):
+            widget.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            widget.setMinimumContentsLength(7)
+            filters.addWidget(widget, 1)
+        filters.addWidget(self.stars)
+        filters.addWidget(self.hover)
+        layout.addLayout(filters)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(self.note)
+        self.note.setWordWrap(True)
+        self.note.hide()
+        buttons = QWidget()
+        flow = FlowLayout(buttons)
+        for text, help_text, signal in (
+            (self.tr("Random"), self.tr("Draw a new timbre near those the model knows"), self.random_wanted),
+            (self.tr("Mutate"), self.tr("A relative of what sounds now"), self.mutate_wanted),
+            (self.tr("Capture"), self.tr("Make the present in-between an anchor of its own"), self.capture_wanted),
+        ):
+            button = QPushButton(text)
+            button.setToolTip(help_text)
+            button.setAccessibleDescription(help_text)
+            button.clicked.connect(signal)
+            flow.addWidget(button)
+        self.like = QPushButton(self.tr("More like this"))
+        self.like.setCheckable(True)
+        self.like.setToolTip(self.tr("Show what resembles the chosen timbre first"))
+        flow.addWidget(self.like)
+        layout.addWidget(buttons)
+
+    def _connect(self) -> None:
+        self.search.textChanged.connect(self.refresh)
+        self.family.currentIndexChanged.connect(self.refresh)
+        self.order.currentIndexChanged.connect(self.refresh)
+        self.stars.toggled.connect(self.refresh)
+        self.like.toggled.connect(self._like_toggled)
+        self.list.chosen.connect(self.chosen)
+        self.list.starred.connect(self._star)
+        self.list.preview_wanted.connect(self.preview_wanted)
+        self.list.menu_wanted.connect(self._menu)
+        self.list.hovered.connect(self._hovered)
+        self._wait.timeout.connect(lambda: self.preview_wanted.emit(self._resting))
+        self._resting = ""
+
+    # ------------------------------------------------------------------ what it shows
+    def set_on_pad(self, slots: Mapping[str, int]) -> None:
+        """Tell which anchors are on the pad, with their colour slots."""
+        if dict(slots) != self._slots:
+            self._slots = dict(slots)
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Show what fits the filters."""
+        order: Order | None = self._orders[self.order.currentIndex()] if self.order.currentIndex() >= 0 else None
+        rows = self.library.rows(
+            self.search.text(), self.family.currentData() or "", order, self.stars.isChecked(), self._like
+        )
+        self.list.set_rows([self._list_row(row) for row in rows])
+        self.note.setVisible(not rows)
+        if not rows:
+            self.note.setText(self.tr("Nothing fits. Clear the search or choose all families."))
+
+    def _list_row(self, row: Row) -> ListRow:
+        anchor = row.anchor
+        shares = dict(row.bars)
+        measured = anchor.descriptors
+        words = (
+            (self.tr("brightness {0:.0f} Hz"), "brightness_hz"),
+            (self.tr("attack {0:.0f} ms"), "attack_ms"),
+            (self.tr("noise {0:.2f}"), "noisiness"),
+            (self.tr("after 2 s {0:.0f} dB"), "sustain_db"),
+        )
+        facts = " · ".join(text.format(measured[name]) for text, name in words if name in measured)
+        tags = ", ".join((*anchor.tags, *self.library.tags.get(anchor.name, ())))
+        return ListRow(
+            key=anchor.name,
+            title=anchor.name,
+            subtitle=anchor.family if not self.library.tags.get(anchor.name) else f"{anchor.family} · {tags}",
+            slot=self._slots.get(anchor.name, -1),
+            starred=row.favourite,
+            bars=tuple(shares[name] for name in _BARS if name in shares),
+            marked=anchor.name in self._slots,
+            help="\n".join(filter(None, (anchor.name, facts, tags))),
+        )
+
+    # ------------------------------------------------------------------ what it is asked
+    def _hovered(self, name: str) -> None:
+        self._resting = name
+        if name and self.hover.isChecked():
+            self._wait.start()
+        else:
+            self._wait.stop()
+
+    def _like_toggled(self, on: bool) -> None:
+        self._like = self.list.current_key() if on else ""
+        if on and not self._like:
+            self.like.setChecked(False)
+            self.note.setText(self.tr("Choose a timbre in the list first."))
+            self.note.show()
+            return
+        self.like.setText(self.tr("Like {0}").format(self._like) if self._like else self.tr("More like this"))
+        self.refresh()
+
+    def show_like(self, name: str) -> None:
+        """Sort by likeness to this anchor."""
+        self.like.setChecked(False)
+        for index in range(self.list.count()):
+            if self.list.item(index).data(0x0100).key == name:
+                self.list.setCurrentRow(index)
+        self.like.setChecked(True)
+
+    def _star(self, name: str) -> None:
+        self.library.toggle_favourite(name)
+        self.refresh()
+        self.changed.emit()
+
+    def _menu(self, name: str, at: QPoint) -> None:
+        menu = QMenu(self)
+        on_pad = name in self._slots
+        star = name in self.library.favourites
+        for text, call in (
+            (self.tr("Remove from the pad") if on_pad else self.tr("Add to the pad"), lambda: self.chosen.emit(name)),
+            (self.tr("Hear it"), lambda: self.preview_wanted.emit(name)),
+            (self.tr("More like this"), lambda: self.show_like(name)),
+            (self.tr("Remove star") if star else self.tr("Add star"), lambda: self._star(name)),
+            (self.tr("Edit tags …"), lambda: self._edit_tags(name)),
+        ):
+            action = QAction(text, menu)
+            action.triggered.connect(call)
+            menu.addAction(action)
+        menu.popup(at)
+
+    def _edit_tags(self, name: str) -> None:
+        present = ", ".join(self.library.tags.get(name, ()))
+        text, ok = QInputDialog.getText(
+            self, self.tr("Tags"), self.tr("Tags of {0}, with commas:").format(name), text=present
+        )
+        if ok:
+            self.library.set_tags(name, tuple(word.strip() for word in text.split(",")))
+            self.refresh()
+            self.changed.emit()
