@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from synth_app.app.paths import ensure_numba_cache
 from tests.helpers import jack
 from tests.helpers.log_rule import _log_rule, expect_log
 
@@ -18,6 +19,7 @@ __all__ = ["_log_rule", "expect_log"]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the tests a home of their own: nothing of the person at the machine is read or written."""
+    ensure_numba_cache()  # compiled code is kept from run to run
     home = Path(tempfile.mkdtemp(prefix="synth-app-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     os.environ["HOME"] = str(home)

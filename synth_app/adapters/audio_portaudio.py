@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from synth_app.adapters.quiet import quiet_libraries
 from synth_app.core.errors import DeviceError
 from synth_app.engine.callback import CALLBACK, MixerMemory
 from synth_app.engine.ports import AudioDevice, AudioSettings
@@ -34,7 +35,8 @@ class Output:
 
 def _portaudio() -> ModuleType:
     try:
-        import sounddevice
+        with quiet_libraries():
+            import sounddevice
     except OSError as error:
         raise DeviceError(
             "PortAudio is not installed; install it (on Debian or Ubuntu: sudo apt-get install libportaudio2)."
@@ -177,5 +179,6 @@ class PortAudioStream:
 def rescan() -> None:
     """Look again for devices. Ends every open stream: call it only when none is open."""
     sd = _portaudio()
-    sd._terminate()
-    sd._initialize()
+    with quiet_libraries():
+        sd._terminate()
+        sd._initialize()

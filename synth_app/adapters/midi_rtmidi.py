@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 import rtmidi
 
+from synth_app.adapters.quiet import quiet_libraries
 from synth_app.core.errors import DeviceError
 from synth_app.core.events import Event, SourceLost
 from synth_app.midi.decoder import decode
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 CLIENT_NAME = "synth_app"
 PORT_NAME = "midi_in"
+SCOUT_NAME = "synth_app scout"
 QUEUE_LIMIT = 8192
 _ANCHOR_WINDOW_S = 30.0
 _MAX_MESSAGES_A_POLL = 512
@@ -88,9 +90,11 @@ class _Input:
         self.port.delete()
 
 
-def _open(api: int) -> rtmidi.MidiIn | None:
+def _open(api: int, client_name: str = CLIENT_NAME) -> rtmidi.MidiIn | None:
+    """A closed input of an API, or ``None`` where the API is not at hand (no server, no sequencer)."""
     try:
-        port = rtmidi.MidiIn(api, name=CLIENT_NAME, queue_size_limit=QUEUE_LIMIT)
+        with quiet_libraries():
+            port = rtmidi.MidiIn(api, name=client_name, queue_size_limit=QUEUE_LIMIT)
     except rtmidi.RtMidiError:
         return None
     port.ignore_types(sysex=False, timing=True, active_sense=True)
@@ -130,16 +134,16 @@ class MidiInputs:
         """Open our own port on every API that has virtual ports, and one long-lived enumerator each; returns names."""
         opened = []
         for api in rtmidi.get_compiled_api():
-            scout = _open(api)
-            if scout is None:
-                continue
-            self._scouts[api] = scout
             if api in _HAS_VIRTUAL_PORTS:
                 port = _open(api)
-                if port is not None:
-                    port.open_virtual_port(PORT_NAME)
-                    self._own.append(_Input(port, f"{_API_NAMES.get(api, 'MIDI')}: {CLIENT_NAME}:{PORT_NAME}"))
-                    opened.append(self._own[-1].name)
+                if port is None:
+                    continue
+                port.open_virtual_port(PORT_NAME)
+                self._own.append(_Input(port, f"{_API_NAMES.get(api, 'MIDI')}: {CLIENT_NAME}:{PORT_NAME}"))
+                opened.append(self._own[-1].name)
+            scout = _open(api, SCOUT_NAME)
+            if scout is not None:
+                self._scouts[api] = scout
         self._polled = tuple(self._own)
         return opened
 

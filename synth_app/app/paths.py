@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -51,20 +53,35 @@ def recordings_dir() -> Path:
 
 
 def ensure_numba_cache() -> None:
-    """Let numba keep its compiled code somewhere. Call before anything imports numba.
+    """Let numba keep its compiled code where it can never be stale. Call before anything imports numba.
 
-    numba looks beside the source, then in the user's cache folder, and refuses to import where it may write to neither;
-    then it gets a private folder among the temporary files.
+    numba notices when the file of a compiled function changes, but not when a function it calls from another file does:
+    an updated mixer would go on running its old code. So the folder is named after all kernels together. Where the
+    player's cache folder cannot be written to, a private folder among the temporary files serves.
     """
-    if "NUMBA_CACHE_DIR" in os.environ or os.access(_PACKAGE, os.W_OK):
+    if "NUMBA_CACHE_DIR" in os.environ:
         return
     try:
-        cache = platformdirs.user_cache_path("numba", appauthor=False, ensure_exists=True)
-        if os.access(cache, os.W_OK):
-            return
+        cache = platformdirs.user_cache_path(APP_NAME, appauthor=False) / "numba"
+        cache.mkdir(parents=True, exist_ok=True)
+        folder = cache if os.access(cache, os.W_OK) else Path(_private_temp_folder())
     except OSError:
-        pass
-    os.environ["NUMBA_CACHE_DIR"] = _private_temp_folder()
+        folder = Path(_private_temp_folder())
+    here = folder / _kernels_digest()
+    if not here.exists():
+        for old in folder.iterdir():
+            shutil.rmtree(old, ignore_errors=True)
+    os.environ["NUMBA_CACHE_DIR"] = str(here)
+
+
+def _kernels_digest() -> str:
+    """Changes whenever the source of any compiled function does."""
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        source = path.read_bytes()
+        if b"numba" in source or path.parent.name in ("engine", "spectral"):
+            digest.update(source)
+    return digest.hexdigest()[:16]
 
 
 def _private_temp_folder() -> str:

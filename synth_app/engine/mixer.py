@@ -375,7 +375,7 @@ def mix_block(
     while at < frames:
         while taken < state.pending and pending[taken].due_frame <= state.frame:
             command = pending[taken]
-            if command.due_frame < state.frame and command.due_frame > 0:
+            if 0 < command.due_frame < state.frame and command.kind != MASTER:
                 state.late += 1
                 _say(
                     done,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-PhaseConvention = Literal["magenta", "centred"]
+from synth_app.spectral.config import PhaseConvention
 
 
 @dataclass(frozen=True, slots=True)
