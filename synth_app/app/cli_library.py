@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 from synth_app.app.cli_options import show_path
-from synth_app.core.errors import PresetError
+from synth_app.core.errors import ModelError, PresetError
 
 PresetArgument = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A preset's name or its file.")]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="[NAME|DIR]", help="A model's name or folder; the default one if none.")
+]
 
 
 def presets_app() -> typer.Typer:
@@ -92,4 +95,104 @@ def validate_presets(
 
 def models_app() -> typer.Typer:
     """The commands under ``models``."""
-    return typer.Typer(no_args_is_help=True, help="List, show, verify, import and fetch models (generators).")
+    app = typer.Typer(no_args_is_help=True, help="List, show, verify, import and fetch models (generators).")
+    app.command("list")(list_models)
+    app.command("show")(show_model)
+    app.command("verify")(verify_models)
+    app.command("import")(import_model)
+    app.command("fetch")(fetch_model)
+    return app
+
+
+def list_models() -> None:
+    """List the models at hand by the names that --model takes."""
+    from synth_app.adapters import model_store
+
+    entries = model_store.list_models()
+    for entry in entries:
+        words = entry.problem
+        if entry.manifest is not None:
+            words = f"{len(entry.manifest.anchors)} anchors  {entry.manifest.description}".rstrip()
+        typer.echo(f"{entry.name:<20}  {words}  ({show_path(entry.directory)})")
+    if not entries:
+        typer.echo("none; the built-in partials play until there is one")
+
+
+def show_model(model: ModelArgument = "") -> None:
+    """Show a model: what it is, what it learned from, and its anchors."""
+    from synth_app.adapters.model_manifest import read_manifest
+    from synth_app.adapters.model_store import require_model
+
+    directory = require_model(model)
+    manifest = read_manifest(directory)
+    typer.secho(manifest.name, bold=True)
+    size_mb = (
+        (directory / manifest.graph.file).stat().st_size / 1e6 if (directory / manifest.graph.file).exists() else 0.0
+    )
+    for label, value in (
+        ("about", manifest.description),
+        ("folder", show_path(directory)),
+        ("graph", f"{manifest.graph.file}, {size_mb:.1f} MB, weights in {manifest.graph.precision}"),
+        ("pitches", f"{manifest.lowest_pitch} to {manifest.highest_pitch}"),
+        ("phase", manifest.phase_convention),
+        ("licence", manifest.licence),
+        ("thanks to", manifest.attribution),
+    ):
+        if value:
+            typer.echo(f"  {label:<11}{value}")
+    families: dict[str, list[str]] = {}
+    for anchor in manifest.anchors:
+        families.setdefault(anchor.family, []).append(anchor.name)
+    typer.secho(f"Anchors ({len(manifest.anchors)})", bold=True)
+    for family, names in sorted(families.items()):
+        typer.echo(f"  {family}: {', '.join(sorted(names))}")
+
+
+def verify_models(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME|DIR]...", help="Which; all of them if none.")
+    ] = None,
+) -> None:
+    """Prove models whole: checksum, schema, graph and the level of one note. Exit code 2 when one does not pass."""
+    from synth_app.adapters import model_store
+
+    chosen = models or [entry.name for entry in model_store.list_models()]
+    wrong = 0
+    for name in chosen:
+        try:
+            typer.echo(f"ok    {model_store.verify_model(name).sentence}")
+        except ModelError as error:
+            wrong += 1
+            typer.echo(f"wrong {error}")
+    if wrong:
+        raise ModelError(f"{wrong} of {len(chosen)} models do not pass.")
+
+
+def import_model(
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="PATH|URL", help="A GANSynth checkpoint: a folder, a zip or an address.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="What to call the model; its own name if none.")] = "",
+) -> None:
+    """Turn one of Magenta's GANSynth checkpoints into a model. TensorFlow is not needed."""
+    from synth_app.adapters.magenta_checkpoint import import_checkpoint
+    from synth_app.adapters.model_store import user_models_dir
+
+    name = name or _plain_name(checkpoint)
+    directory = import_checkpoint(checkpoint, user_models_dir() / name, name)
+    typer.echo(f"Wrote {show_path(directory)}. Play it: synth-app play --model {name}")
+
+
+def fetch_model(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which; lists what there is if none.")] = "",
+) -> None:
+    """Download one of Magenta's published generators and make it a model."""
+    from synth_app.adapters.magenta_fetch import fetch
+
+    raise NotImplementedError(f"{fetch} {name}")
+
+
+def _plain_name(checkpoint: str) -> str:
+    """A model name from a path or an address."""
+    stem = checkpoint.rstrip("/").rsplit("/", 1)[-1].removesuffix(".zip")
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in stem).strip("_") or "imported"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from synth_app.adapters import model_store
 from synth_app.adapters.preset_store import PresetStore
 from synth_app.app import machine, paths
 from synth_app.app.settings import SettingsFile
@@ -92,8 +93,8 @@ def checks() -> dict[str, Check]:
         "audio": check_audio,
         "midi": check_midi,
         "real-time priority": check_realtime,
-        "generator": check_provider,
         "model": check_model,
+        "generator": check_provider,
         "presets": check_presets,
         "settings": check_settings,
         "disk": check_disk,
@@ -173,17 +174,23 @@ def check_realtime() -> Finding:
     return Finding(topic, State.WARN, "refused: notes may crackle while the machine is busy", cure)
 
 
-def check_provider() -> Finding:
-    """What would run the generator."""
-    provider, reason = machine.generator_provider()
-    if provider == "cuda" or not reason:
-        return Finding("generator", State.OK, f"runs on {provider.upper()}")
-    return Finding("generator", State.OK, f"runs on the CPU ({reason})")
-
-
 def check_model() -> Finding:
-    """The default model's files against its own checksums."""
-    return Finding("model", State.OK, machine.verify_default_model())
+    """The default model's files against its own checksums, its graph, and the level of one note."""
+    if model_store.find_model("") is None:
+        return Finding("model", State.WARN, "none: the built-in partials play", "synth-app models fetch, or export one")
+    return Finding("model", State.OK, model_store.verify_model("").sentence)
+
+
+def check_provider() -> Finding:
+    """What runs the generator, and why it is not a graphics card."""
+    if model_store.find_model("") is None:
+        return Finding("generator", State.OK, "partials, on the CPU")
+    generator, _anchors = model_store.open_model("")
+    try:
+        reason = f" ({generator.fallback_reason})" if generator.fallback_reason else ""
+        return Finding("generator", State.OK, f"{generator.info.provider}{reason}")
+    finally:
+        generator.close()
 
 
 def check_presets() -> Finding:
