@@ -18,7 +18,7 @@ from pathlib import Path
 from synth_app.adapters.audio_file import Recorder
 from synth_app.adapters.audio_portaudio import PortAudioStream, choose_output, list_outputs, rescan
 from synth_app.adapters.midi_rtmidi import MidiInputs
-from synth_app.adapters.niceness import lower_own_priority
+from synth_app.adapters.niceness import ask_for_real_time, lower_own_priority
 from synth_app.app.compose import DELAY_BLOCKS, Core, build_core
 from synth_app.app.library import Library
 from synth_app.app.paths import recordings_dir
@@ -31,6 +31,7 @@ from synth_app.engine.reporter import Surroundings
 from synth_app.engine.telemetry import Telemetry
 from synth_app.engine.timing import LiveClock
 from synth_app.performer.actions import SetMaster
+from synth_app.render.finish import Finisher
 from synth_app.timbre.anchors import Anchor
 from synth_app.timbre.patch import Patch, PatchAnchor
 
@@ -42,6 +43,7 @@ SNAPSHOT_NS = 20_000_000
 STEWARD_S = 1.0
 FADE_OUT_S = 0.08
 RENDER_NICENESS = 10
+WARM_UP_RATE_HZ = 48_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +94,14 @@ class LiveInstrument:
         self._midi = MidiInputs(self._inbox.post)
         self._library: Library | None = None
         self._failure: BaseException | None = None
-        self._opened = threading.Event()
         self._threads: list[threading.Thread] = []
         self.preset_path: Path | None = None
         self._audio = options.audio
         choose_output(options.audio)  # fail before the model is read
-        self._spawn("render", self._render_loop)
-        self._opened.wait()
+        opener = threading.Thread(target=self._open_library, name="opener")
+        opener.start()
+        opener.join()
         if self._failure is not None:
-            self._running = False
             raise self._failure
         try:
             self._patch = self._first_patch(options.preset)
@@ -114,6 +115,7 @@ class LiveInstrument:
             raise
         self._banner = self.library.notice
         self._survey()
+        self._spawn("render", self._render_loop)
         self._spawn("control", self._control_loop)
         self._spawn("midi", self._midi_loop)
         self._spawn("steward", self._steward_loop)
@@ -241,7 +243,8 @@ class LiveInstrument:
     def say(self, sentence: str) -> None:
         """Put a sentence before the player."""
         self._banner = sentence
-        self._survey()
+        if self._library is not None:
+            self._survey()
 
     # -- cores ---------------------------------------------------------------------------------------------------
 
@@ -296,31 +299,42 @@ class LiveInstrument:
         thread.start()
 
     def _midi_loop(self) -> None:
+        ask_for_real_time()
         while self._running:
             if not self._midi.poll():
                 time.sleep(MIDI_POLL_S)
 
-    def _render_loop(self) -> None:
-        lower_own_priority(RENDER_NICENESS)  # onnxruntime's threads inherit it: audio and MIDI come first
+    def _open_library(self) -> None:
+        """Open the model, on a thread of its own: the generator's pool inherits this thread's low priority."""
+        lower_own_priority(RENDER_NICENESS)
         try:
-            self._library = Library(self._options.model, self._options.provider)
+            self._library = Library(self._options.model, self._options.provider, self.say)
+            Finisher(self._library.info, WARM_UP_RATE_HZ).warm_up(self._library.generator)
         except BaseException as error:
             self._failure = error
-            return
-        finally:
-            self._opened.set()
+
+    def _render_loop(self) -> None:
         while self._running:
             with self._render_lock:
                 core = self._core
-                worked = core is not None and core.worker.step()
+                worked = core is not None and self._render(core)
             if not worked:
                 if core is not None:
                     core.board.wait(CONTROL_WAIT_S)
                 else:
                     time.sleep(CONTROL_WAIT_S)
-        self._library.generator.close()
+        self.library.generator.close()
+
+    def _render(self, core: Core) -> bool:
+        """One slice; a generator that fails says so, and what is cached goes on playing."""
+        try:
+            return core.worker.step()
+        except SynthAppError as error:
+            self.say(str(error))
+            return False
 
     def _control_loop(self) -> None:
+        ask_for_real_time()
         snapshot_due = 0
         while self._running:
             core = self._core

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -12,7 +13,7 @@ from synth_app.adapters.generator_partials import PartialsGenerator, partials_an
 from synth_app.adapters.model_store import find_model, open_model
 from synth_app.adapters.preset_store import PresetStore
 from synth_app.app.compose import GREETING, fallback_patch
-from synth_app.core.errors import ModelError, PresetError
+from synth_app.core.errors import PresetError
 from synth_app.render.ports import Generator, GeneratorInfo
 from synth_app.timbre.anchors import Anchor
 from synth_app.timbre.latent import random_latent
@@ -29,6 +30,7 @@ class Library:
     Args:
         model: name or path of a model; "" = the default one, or the built-in generator when none is installed.
         provider: "auto", "cpu" or "cuda".
+        on_fallback: told in one sentence when a lost device was replaced by the CPU.
 
     Attributes:
         generator: opened; called by one thread at a time.
@@ -40,13 +42,15 @@ class Library:
         ModelError: the model cannot be opened.
     """
 
-    def __init__(self, model: str = "", provider: str = "auto") -> None:
+    def __init__(
+        self, model: str = "", provider: str = "auto", on_fallback: Callable[[str], None] | None = None
+    ) -> None:
         self.presets = PresetStore()
         self.notice = ""
         self.generator: Generator
         self.anchors: tuple[Anchor, ...]
         if model != PARTIALS and (model or find_model("")):
-            self.generator, self.anchors = open_model(model, provider)
+            self.generator, self.anchors = open_model(model, provider, on_fallback=on_fallback)
         else:
             self.generator, self.anchors = PartialsGenerator(), partials_anchors()
             if not model:
@@ -106,9 +110,3 @@ class Library:
         latent = random_latent(np.random.default_rng(seed), self.info.latent_size)
         layers = ((100, tuple(float(value) for value in latent)),)
         return Patch(f"Draw {seed}", (PatchAnchor(f"Draw {seed}", 0.5, 0.5, 1.0, layers),))
-
-
-def check_model(model: str) -> None:
-    """Raise the ModelError that opening would raise, without opening a session."""
-    if model and model != PARTIALS and find_model(model) is None:
-        raise ModelError(f"There is no model named {model!r}; see synth-app models list.")

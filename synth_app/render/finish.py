@@ -87,6 +87,12 @@ class Finisher:
         """A note of which nothing is rendered yet."""
         return Note(key, latent, self.samples, self.first_frame)
 
+    def warm_up(self, generator: Generator) -> None:
+        """Render a first slice for nobody: sessions and kernels are then ready for the first key."""
+        latent = np.zeros(self._info.latent_size, np.float32)
+        note = self.new_note(NoteKey(self._info.model_id, b"", self._info.lowest_pitch), latent)
+        self.extend(note, generator, self.first_stop)
+
     def next_stop(self, note: Note) -> int:
         """Where the note's next slice ends. Slices grow: the first must be soon, the later ones cheap."""
         if note.next_frame < self.first_stop:
