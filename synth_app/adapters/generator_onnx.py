@@ -90,7 +90,9 @@ class OnnxGenerator:
             return SpectralFrames(*self._engine.run(latents, pitches, start_frame, stop_frame))
         except Exception as error:  # whatever a vendor's session raises
             if isinstance(self._engine, _CpuEngine):
-                raise ModelError(f"The model {self.manifest.name!r} failed while rendering: {_brief(error)}.") from error
+                raise ModelError(
+                    f"The model {self.manifest.name!r} failed while rendering: {_brief(error)}."
+                ) from error
             self._fall_back(f"{self._engine.words} failed ({_brief(error)}), so the CPU renders from now on.")
         return SpectralFrames(*self._engine.run(latents, pitches, start_frame, stop_frame))
 

@@ -50,7 +50,7 @@ class _Sound:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _PitchTable:
-    """Of one pitch: mel power of each partial at amplitude 1, float32 ``[partials, bins]``, and the bands' inst_freq."""
+    """Of one pitch: each partial's mel power at amplitude 1, float32 ``[partials, bins]``, and the bands' inst_freq."""
 
     power: Floats
     inst_freq: Floats
@@ -79,9 +79,7 @@ class PartialsGenerator:
     def info(self) -> GeneratorInfo:
         return self._info
 
-    def render(
-        self, latents: Floats, pitches: NDArray[np.int64], start_frame: int, stop_frame: int
-    ) -> SpectralFrames:
+    def render(self, latents: Floats, pitches: NDArray[np.int64], start_frame: int, stop_frame: int) -> SpectralFrames:
         """See the port."""
         if not 0 <= start_frame < stop_frame <= self._config.frames:
             raise ValueError(f"frames {start_frame}..{stop_frame} are not within 0..{self._config.frames}")

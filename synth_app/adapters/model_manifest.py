@@ -94,7 +94,7 @@ class Manifest(_Table):
         training, notes: facts for people.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: Name
     description: str = ""
     licence: Name
@@ -131,8 +131,9 @@ class Manifest(_Table):
             raise ValueError("two anchors have the same name")
         for anchor in self.anchors:
             for layer in anchor.layers:
-                if len(layer.code) > self.latent_size or len(layer.code) + len(self.shared_tail) < self.latent_size:
-                    raise ValueError(f"the code of anchor {anchor.name!r} does not complete to {self.latent_size} values")
+                size = len(layer.code)
+                if not self.latent_size - len(self.shared_tail) <= size <= self.latent_size:
+                    raise ValueError(f"a code of {anchor.name!r} does not complete to {self.latent_size} values")
         checked = next((anchor for anchor in self.anchors if anchor.name == self.check.anchor), None)
         if checked is None or self.check.layer >= len(checked.layers):
             raise ValueError("the note to check names no anchor and layer of this model")

@@ -103,8 +103,9 @@ def require_model(model: str = "") -> Path:
     return found
 
 
-def open_model(model: str = "", provider: str = "auto", threads: int = 0,
-               on_fallback: Callable[[str], None] | None = None) -> tuple[OnnxGenerator, tuple[Anchor, ...]]:  # fmt: skip
+def open_model(
+    model: str = "", provider: str = "auto", threads: int = 0, on_fallback: Callable[[str], None] | None = None
+) -> tuple[OnnxGenerator, tuple[Anchor, ...]]:
     """Open a model by name or path.
 
     Raises:

@@ -40,7 +40,7 @@ from synth_app.adapters.onnx_writer_layout import (
     blocked_dense,
     pad_channels,
 )
-from synth_app.adapters.onnx_writer_rows import BlockRows, plan_rows
+from synth_app.adapters.onnx_writer_rows import BlockRows
 
 __all__ = [
     "Arrays",
@@ -174,10 +174,18 @@ class BlockedStages:
 
 
 def write_blocked_stages(arrays: Arrays, options: GraphOptions | None = None, block_size: int = 16,
-                         split: int = 5) -> BlockedStages:  # fmt: skip
-    """The two CPU stages; ``split`` is the last block of the first one."""
+                         split: int = 0) -> BlockedStages:  # fmt: skip
+    """The two CPU stages; ``split`` is the last block of the first one (0: all but the last two, at least two).
+
+    Raises:
+        ModelError: the arrays do not chain.
+        ValueError: the generator has too few blocks for two stages.
+    """
     options = options or GraphOptions()
     true = check_arrays(arrays, options)
+    split = split or max(2, true.blocks - 2)
+    if not 2 <= split < true.blocks:
+        raise ValueError(f"cannot split {true.blocks} blocks after block {split}")
     padded = pad_channels(arrays, block_size)
     shape = check_arrays(padded, options)
     trunk, values = _write_trunk(padded, shape, options, block_size, split, true.channels)

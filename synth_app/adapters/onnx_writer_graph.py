@@ -5,6 +5,7 @@ Names of intermediate values are numbered, so that the same calls give the same 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -74,12 +75,12 @@ class Graph:
         self._nodes.append(helper.make_node("Cast", [name], [f"{name}.f32"], to=TensorProto.FLOAT))
         return f"{name}.f32"
 
-    def input(self, name: str, dtype: int, shape: list[int | str]) -> str:
+    def input(self, name: str, dtype: int, shape: Sequence[int | str] | None) -> str:
         """Declare an input of the graph."""
         self._inputs.append(helper.make_tensor_value_info(name, dtype, shape))
         return name
 
-    def output(self, value: str, name: str, dtype: int, shape: list[int | str | None]) -> str:
+    def output(self, value: str, name: str, dtype: int, shape: Sequence[int | str | None] | None) -> str:
         """Declare a value as an output of the graph under ``name``."""
         self._outputs.append(helper.make_tensor_value_info(name, dtype, shape))
         return self.name(value, name)

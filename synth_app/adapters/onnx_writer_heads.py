@@ -62,7 +62,6 @@ def film_widths(shape: GeneratorShape) -> list[int]:
     return [shape.channels[b - 1] for b, _ in conv_names(shape.blocks) for _ in ("scale", "shift")]
 
 
-
 def _first_layer(g: Graph, shape: GeneratorShape, latents: str, index: str, weight: NDArray[np.float32]) -> str:
     """``pixelnorm(concat(z, one-hot)) @ W``: the one-hot picks a row, and the norm divides the sum."""
     total = weight.shape[0]
@@ -163,9 +162,7 @@ def _head(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOptions
           h: str) -> tuple[str, str]:  # fmt: skip
     """The head's spectra ``[B, 2, R, bins]`` (1/sqrt(R) in them) and time curves ``[B, 2, R, frames]``."""
     basis = options.partials + 2 * options.cosines
-    scale = g.mul(
-        g.weight("head.basis_scale", arrays["head.basis_scale"]), g.const(float(1.0 / np.sqrt(shape.rank)))
-    )
+    scale = g.mul(g.weight("head.basis_scale", arrays["head.basis_scale"]), g.const(float(1.0 / np.sqrt(shape.rank))))
     weights = g.mul(g.reshape(_linear(g, arrays, h, "head.env"), [0, 2 * shape.rank, basis]), scale)
     curves = g.reshape(g.node("MatMul", weights, harmonics.basis(options)), [0, 2, shape.rank, harmonics.bins])
     times = g.reshape(_linear(g, arrays, h, "head.time"), [0, 2, shape.rank, shape.frames])

@@ -193,9 +193,9 @@ def _columns(block: int) -> int:
 
 
 def fold_kernel(kernel: Floats) -> Floats:
-    """Nearest doubling and a 3x3 ``[O, I, 3, 3]`` as one 2x2 ``[4 O, I, 2, 2]``: (odd, even) rows x (odd, even) columns.
+    """Nearest doubling and a 3x3 ``[O, I, 3, 3]`` as one 2x2 ``[4 O, I, 2, 2]``.
 
-    Sums are made in float64 and rounded once.
+    Outputs in the order (odd, even) rows x (odd, even) columns x O. Sums are made in float64 and rounded once.
     """
     k = kernel.astype(np.float64)
     odd_rows = np.stack([k[:, :, 0] + k[:, :, 1], k[:, :, 2]], axis=2)

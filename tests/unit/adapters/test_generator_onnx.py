@@ -1,0 +1,199 @@
+"""The trained generator behind its port: any range, any batch, a device that dies, files that lie."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from synth_app.adapters import generator_onnx
+from synth_app.adapters.generator_onnx import OnnxGenerator, block_size, cuda_missing, open_generator
+from synth_app.adapters.model_manifest import Manifest, file_sha256, read_manifest, write_manifest
+from synth_app.adapters.onnx_writer import read_arrays
+from synth_app.core.errors import ModelError
+from tests.unit.adapters.model_arrays import OPTIONS, SMALL, random_arrays, reference_note, write_model
+
+SCALES = np.asarray([OPTIONS.mag_scale, OPTIONS.if_scale])[:, None, None]
+OFFSETS = np.asarray([OPTIONS.mag_offset, 0.0])[:, None, None]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("models") / "small"
+    write_model(directory, random_arrays(SMALL, np.random.default_rng(1)), OPTIONS)
+    return directory
+
+
+@pytest.fixture
+def copy(model: Path, tmp_path: Path) -> Path:
+    for path in model.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def replace_graph(directory: Path, graph: bytes) -> None:
+    (directory / "generator.onnx").write_bytes(graph)
+    manifest = read_manifest(directory)
+    table = manifest.graph.model_copy(update={"sha256": file_sha256(directory / "generator.onnx")})
+    write_manifest(directory, manifest.model_copy(update={"graph": table}))
+
+
+def notes(manifest: Manifest, count: int) -> tuple[np.ndarray, np.ndarray]:
+    latents = np.random.default_rng(2).standard_normal((count, manifest.latent_size)).astype(np.float32)
+    return latents, np.asarray([24, 60, 84, 61, 62][:count])
+
+
+@pytest.mark.parametrize("blocked", [True, False], ids=["blocked", "portable"])
+def test_renders_what_the_weights_say(model: Path, blocked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not blocked:
+        monkeypatch.setattr(generator_onnx, "block_size", lambda: 0)
+    generator = open_generator(model, "cpu", threads=1)
+    assert ("portable" in generator.info.provider) is not blocked
+    assert generator.info.provider.startswith("CPU, 1 thread")
+    latents, pitches = notes(generator.manifest, 3)
+    arrays = read_arrays((model / "generator.onnx").read_bytes())
+    for start, stop in ((0, 16), (1, 4), (15, 16)):
+        frames = generator.render(latents, pitches, start, stop)
+        assert frames.log_mel.dtype == frames.inst_freq.dtype == np.float32
+        for i, pitch in enumerate(pitches):
+            expected = reference_note(arrays, latents[i], int(pitch))[:, start:stop]
+            found = np.stack([frames.log_mel[i], frames.inst_freq[i]]) * SCALES + OFFSETS
+            assert np.abs(found - expected).max() < 1e-4
+    generator.close()
+
+
+def test_tiles_join_without_a_seam(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = open_generator(model, "cpu", threads=1)
+    latents, pitches = notes(generator.manifest, 1)
+    at_once = generator.render(latents, pitches, 0, 16)
+    monkeypatch.setattr(generator_onnx, "TILE_FRAMES", 3)
+    tiled = generator.render(latents, pitches, 0, 16)
+    assert np.abs(at_once.log_mel - tiled.log_mel).max() * OPTIONS.mag_scale < 1e-4
+    assert np.abs(at_once.inst_freq - tiled.inst_freq).max() < 1e-4
+
+
+def test_info_says_what_the_manifest_says(model: Path) -> None:
+    generator = OnnxGenerator(model, "cpu", threads=1)
+    manifest = read_manifest(model)
+    facts = dataclasses.asdict(generator.info)
+    assert facts.pop("model_id") == manifest.graph.sha256
+    assert "thread" in facts.pop("provider")
+    for name, value in facts.items():
+        assert value == getattr(manifest, name), name
+
+
+def test_bad_requests_are_bugs_not_sentences(model: Path) -> None:
+    generator = OnnxGenerator(model, "cpu", threads=1)
+    latents, pitches = notes(generator.manifest, 1)
+    for start, stop in ((3, 3), (-1, 2), (0, 17)):
+        with pytest.raises(ValueError, match="frames"):
+            generator.render(latents, pitches, start, stop)
+    with pytest.raises(ValueError, match="pitches"):
+        generator.render(latents, np.asarray([85]), 0, 1)
+    with pytest.raises(ValueError, match="latents"):
+        generator.render(latents[:, 1:], pitches, 0, 1)
+    generator.close()
+    with pytest.raises(ModelError, match="closed"):
+        generator.render(latents, pitches, 0, 1)
+
+
+class _LostDevice:
+    """A device's session that renders a few times and is then lost."""
+
+    words = "CUDA: device 0"
+
+    def __init__(self, graph: bytes, manifest: Manifest, provider: str) -> None:
+        self.left = 2
+        self.cpu = generator_onnx._CpuEngine(graph, manifest, 1)
+
+    def run(self, latents, pitches, start, stop):  # type: ignore[no-untyped-def]
+        if self.left == 0:
+            raise RuntimeError("CUDA failure 2: out of memory\nand many more lines")
+        self.left -= 1
+        return self.cpu.run(latents, pitches, start, stop)
+
+
+def test_a_device_lost_in_the_middle_of_a_note_is_replaced_by_the_cpu(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator_onnx, "cuda_missing", lambda: "")
+    monkeypatch.setattr(generator_onnx, "_BoundEngine", _LostDevice)
+    told: list[str] = []
+    generator = OnnxGenerator(model, "auto", threads=1, on_fallback=told.append)
+    assert generator.info.provider == "CUDA: device 0"
+    latents, pitches = notes(generator.manifest, 1)
+    whole = OnnxGenerator(model, "cpu", threads=1).render(latents, pitches, 0, 16)
+    for start in range(0, 16, 4):
+        frames = generator.render(latents, pitches, start, start + 4)
+        assert np.abs(frames.log_mel - whole.log_mel[:, start : start + 4]).max() < 1e-2
+    assert told == [generator.fallback_reason]
+    assert "out of memory" in told[0]
+    assert "many more" not in told[0]
+    assert generator.info.provider.startswith("CPU")
+
+
+def test_a_device_that_does_not_start_is_said_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no cuDNN here")
+
+    monkeypatch.setattr(generator_onnx, "cuda_missing", lambda: "")
+    monkeypatch.setattr(generator_onnx, "_BoundEngine", broken)
+    generator = OnnxGenerator(model, "auto", threads=1)
+    assert "no cuDNN here" in generator.fallback_reason
+    with pytest.raises(ModelError, match="no cuDNN here"):
+        OnnxGenerator(model, "cuda")
+
+
+def test_a_machine_without_cuda_is_silent(model: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    generator = OnnxGenerator(model, "auto", threads=1)
+    if generator.info.provider.startswith("CPU"):
+        assert generator.fallback_reason == cuda_missing()
+        assert capfd.readouterr() == ("", "")
+    with pytest.raises(ModelError, match="abacus"):
+        OnnxGenerator(model, "abacus")
+
+
+def test_a_blocked_form_that_disagrees_is_not_used(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = block_size()
+    monkeypatch.setattr(generator_onnx, "block_size", lambda: 24 - right)
+    generator = OnnxGenerator(model, "cpu", threads=1)
+    assert "portable" in generator.info.provider
+
+
+def test_a_graph_with_outside_weights_or_foreign_operators_is_refused(copy: Path) -> None:
+    model = onnx.load(copy / "generator.onnx")
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../etc/passwd")
+    replace_graph(copy, model.SerializeToString())
+    with pytest.raises(ModelError, match="outside itself"):
+        OnnxGenerator(copy, "cpu")
+    model = onnx.load_from_string(model.SerializeToString())
+    model.opset_import.append(helper.make_opsetid("com.example.evil", 1))
+    replace_graph(copy, model.SerializeToString())
+    with pytest.raises(ModelError, match=r"com\.example\.evil"):
+        OnnxGenerator(copy, "cpu")
+
+
+def test_a_graph_that_is_none_or_another_is_one_sentence(copy: Path) -> None:
+    whole = (copy / "generator.onnx").read_bytes()
+    for graph in (b"", b"hello" * 100, whole[: len(whole) // 2]):
+        replace_graph(copy, graph)
+        with pytest.raises(ModelError) as caught:
+            OnnxGenerator(copy, "cpu", threads=1)
+        assert "\n" not in str(caught.value)
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    other = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "g", [x], [y])
+    opsets = [helper.make_opsetid("", 18)]
+    replace_graph(copy, helper.make_model(other, opset_imports=opsets, ir_version=9).SerializeToString())
+    with pytest.raises(ModelError, match="not this program's"):
+        OnnxGenerator(copy, "cpu", threads=1)
+    (copy / "generator.onnx").unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        OnnxGenerator(copy, "cpu")
