@@ -137,6 +137,9 @@ class Program:
     def _join_readers(self) -> None:
         for reader in self._readers:
             reader.join(10)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
 
     def _read(self, stream: object) -> None:
         for line in stream:  # type: ignore[attr-defined]
