@@ -66,6 +66,10 @@ class Bridge(QObject):
         """Begin polling."""
         self._timer.start()
 
+    def set_rate(self, frames_per_second: int) -> None:
+        """Poll more or less often."""
+        self._timer.setInterval(round(1000 / frames_per_second))
+
     def stop(self) -> None:
         """Stop polling, hand over what is pending and wait for helpers."""
         self._timer.stop()
@@ -158,7 +162,8 @@ class Bridge(QObject):
         if self._pending is not None:
             patch, self._pending = self._pending, None
             self._own_until_s = time.monotonic() + _ECHO_SECONDS
-            self.attempt(self.instrument.set_patch, patch)
+            if self.instrument.patch != patch:  # a preset just loaded is the working patch already
+                self.attempt(self.instrument.set_patch, patch)
 
 
 def _timbres(patch: Patch) -> tuple[object, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from synth_app.engine.ports import AudioSettings
 
@@ -38,3 +40,61 @@ class PanelSettings:
     first_run: bool = True
     computer_keys: bool = True
     frames_per_second: int = 30
+
+    def to_table(self) -> dict[str, Any]:
+        """What belongs to the panel alone, as plain values for a settings file."""
+        return {
+            "theme": self.theme,
+            "zoom": self.zoom,
+            "window": list(self.window),
+            "favourite_timbres": sorted(self.favourite_timbres),
+            "favourite_presets": sorted(self.favourite_presets),
+            "timbre_tags": {name: list(words) for name, words in self.timbre_tags.items() if words},
+            "first_run": self.first_run,
+            "computer_keys": self.computer_keys,
+            "frames_per_second": self.frames_per_second,
+        }
+
+    def with_table(self, table: Mapping[str, Any]) -> PanelSettings:
+        """These settings with the values of :meth:`to_table`; whatever makes no sense is left out."""
+        known = {f.name for f in fields(self)}
+        found = self
+        for name, read in _READERS.items():
+            if name in table and name in known:
+                try:
+                    found = replace(found, **{name: read(table[name])})
+                except (TypeError, ValueError, AttributeError):
+                    continue
+        return found
+
+
+def _window(value: Any) -> tuple[int, ...]:
+    numbers = tuple(int(v) for v in value)
+    return numbers if len(numbers) == 4 and numbers[2] > 0 and numbers[3] > 0 else ()
+
+
+def _zoom(value: Any) -> float:
+    return min(2.0, max(0.8, float(value)))
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(value)
+    return value
+
+
+def _names(value: Any) -> frozenset[str]:
+    return frozenset(str(v) for v in value) if not isinstance(value, str) else frozenset()
+
+
+_READERS = {
+    "theme": lambda value: value if value in ("dark", "light") else "dark",
+    "zoom": _zoom,
+    "window": _window,
+    "favourite_timbres": _names,
+    "favourite_presets": _names,
+    "timbre_tags": lambda value: {str(k): tuple(str(w) for w in v) for k, v in value.items()},
+    "first_run": _flag,
+    "computer_keys": _flag,
+    "frames_per_second": lambda value: min(60, max(10, int(value))),
+}

@@ -33,7 +33,8 @@ QPushButton[role="danger"]:focus { border-color: $focus; }
 QPushButton[role="record"]:checked { background: $danger; color: $window; }
 QToolButton[flat="true"] { background: transparent; }
 QToolButton[flat="true"]:hover { background: $hover; }
-QToolButton[flat="true"]:checked { background: $accent; color: $on_accent; }
+QToolButton[flat="true"]:checked { background: $raised; }
+QToolButton[flat="true"]:checked:hover { background: $hover; }
 QToolButton::menu-indicator, QPushButton::menu-indicator { image: none; width: 0; }
 
 QLineEdit, QPlainTextEdit, QComboBox, QSpinBox, QDoubleSpinBox { background: $raised; border: 1px solid $outline;
@@ -41,25 +42,10 @@ QLineEdit, QPlainTextEdit, QComboBox, QSpinBox, QDoubleSpinBox { background: $ra
 QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {
     border: 2px solid $focus; padding: ${p3}px ${p7}px; }
 QComboBox::drop-down { border: none; width: ${p22}px; }
-QComboBox::down-arrow { image: none; width: 0; height: 0; border-left: ${p4}px solid transparent;
-    border-right: ${p4}px solid transparent; border-top: ${p5}px solid $muted; margin-right: ${p8}px; }
+QComboBox::down-arrow { image: none; }
 QComboBox QAbstractItemView { background: $raised; border: 1px solid $outline; padding: ${p4}px; }
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {
     width: 0; border: none; }
-
-QSlider { min-height: ${p20}px; }
-QSlider:vertical { min-width: ${p20}px; min-height: 0; }
-QSlider::groove:horizontal { height: ${p4}px; background: $outline; border-radius: ${r2}px; }
-QSlider::sub-page:horizontal { background: $accent; border-radius: ${r2}px; }
-QSlider::handle:horizontal { width: ${p12}px; height: ${p12}px; margin: -${p4}px 0; border-radius: ${p6}px;
-    background: $text; border: 0 solid $focus; }
-QSlider:focus::handle:horizontal { background: $focus; width: ${p16}px; height: ${p16}px; margin: -${p6}px 0;
-    border-radius: ${p8}px; }
-QSlider::groove:vertical { width: ${p4}px; background: $outline; border-radius: ${r2}px; }
-QSlider::add-page:vertical { background: $accent; border-radius: ${r2}px; }
-QSlider::handle:vertical { width: ${p12}px; height: ${p12}px; margin: 0 -${p4}px; border-radius: ${p6}px;
-    background: $text; }
-QSlider:focus::handle:vertical { background: $focus; }
 
 QListView, QTreeView { background: transparent; border: 1px solid transparent; border-radius: ${r6}px; }
 QListView:focus, QTreeView:focus { border: 1px solid $focus; }

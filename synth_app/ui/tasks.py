@@ -21,7 +21,6 @@ from synth_app.ui.view_models.invention import (
     Layers,
     captured,
     fresh_name,
-    layers_from,
     layers_of,
     mutated,
     random_layers,
@@ -138,19 +137,9 @@ class Tasks(QObject):
 
     # ------------------------------------------------------------------ presets
     def load(self, path: Path) -> bool:
-        """Put a preset on the table."""
-        patch = self._bridge.attempt(self._bridge.instrument.read_preset, path)
+        """Put a preset on the table; one that does not fit leaves the table as it is and says why."""
+        patch = self._bridge.attempt(self._bridge.instrument.load_preset, path)
         if patch is None:
-            return False
-        return self.put_on_table(patch, path)
-
-    def put_on_table(self, patch: Patch, path: Path | None) -> bool:
-        """Make a patch the document, when every anchor of it is known."""
-        known = {anchor.name for anchor in self._bridge.instrument.anchors}
-        strangers = [anchor.name for anchor in patch.anchors if not anchor.latents and anchor.name not in known]
-        if strangers:
-            text = self.tr("{0} needs timbres this model does not have: {1}.")
-            self.said.emit(text.format(patch.name, ", ".join(strangers)))
             return False
         self._document.open(patch, path, self.tr("Load {0}").format(patch.name))
         return True
@@ -176,10 +165,3 @@ class Tasks(QObject):
         self.said.emit(self.tr("Saved {0}.").format(patch.name))
         self.files_changed.emit()
         return True
-
-    # ------------------------------------------------------------------ where a captured anchor comes from
-    def detach(self, patch: Patch) -> Patch:
-        """The patch with every anchor carrying its own latents, so that it outlives the model."""
-        book = {anchor.name: layers_from(anchor) for anchor in self._bridge.instrument.anchors}
-        anchors = tuple(replace(a, latents=a.latents or book.get(a.name, ())) for a in patch.anchors)
-        return replace(patch, anchors=anchors)

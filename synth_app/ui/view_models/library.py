@@ -28,13 +28,13 @@ def orders(anchors: Sequence[Anchor]) -> tuple[Order, ...]:
     """The orders that make sense for these anchors: by name, and by each descriptor that some anchor has."""
     present = {name for anchor in anchors for name in anchor.descriptors}
     known = (
-        Order("brightness_hz", _tr("Brightest first"), True),
-        Order("brightness_hz", _tr("Darkest first")),
-        Order("attack_ms", _tr("Softest attack first"), True),
-        Order("attack_ms", _tr("Sharpest attack first")),
-        Order("noisiness", _tr("Noisiest first"), True),
-        Order("noisiness", _tr("Purest first")),
-        Order("sustain_db", _tr("Longest lasting first"), True),
+        Order("brightness_hz", _tr("Brightest"), True),
+        Order("brightness_hz", _tr("Darkest")),
+        Order("attack_ms", _tr("Softest attack"), True),
+        Order("attack_ms", _tr("Sharpest attack")),
+        Order("noisiness", _tr("Noisiest"), True),
+        Order("noisiness", _tr("Purest")),
+        Order("sustain_db", _tr("Longest"), True),
     )
     return (Order("family", _tr("By family")), Order("name", _tr("By name")), *(o for o in known if o.key in present))
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QSize, Qt
-from PyQt6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
-from PyQt6.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt
+from PyQt6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QLabel,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from synth_app.ui.theme import Theme
 
@@ -63,6 +73,18 @@ class IconButton(Themed, QToolButton):
         self.setProperty("flat", "true" if flat else "false")
         self.toggled.connect(lambda _: self._draw())
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.EnabledChange:
+            self._draw()
+
+    def show_checked(self, on: bool) -> None:
+        """Show a state without telling anyone."""
+        self.blockSignals(True)
+        self.setChecked(on)
+        self.blockSignals(False)
+        self._draw()
+
     def set_glyph(self, glyph: str, name: str = "") -> None:
         """Show another sign."""
         self.glyph = glyph
@@ -77,9 +99,36 @@ class IconButton(Themed, QToolButton):
 
     def _draw(self) -> None:
         size = self.theme.px(16)
-        role = "on_accent" if self.isChecked() else "text"
+        role = "accent" if self.isChecked() else ("text" if self.isEnabled() else "outline")
         self.setIconSize(QSize(size, size))
         self.setIcon(glyph_icon(self.glyph, size, self.theme.color(role), self.devicePixelRatioF()))
+
+
+class Chooser(Themed, QComboBox):
+    """A combo box that draws its arrow in the theme's colours and shortens long words with an ellipsis."""
+
+    def __init__(self, theme: Theme, name: str) -> None:
+        super().__init__()
+        self.theme = theme
+        self.setAccessibleName(name)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(7)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        box = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        shown = self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, box.width())
+        painter.setPen(self.theme.color("text"))
+        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, shown)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.translate(QPointF(self.width() - self.theme.px(20), (self.height() - self.theme.px(12)) / 2))
+        painter.scale(0.75 * self.theme.zoom, 0.75 * self.theme.zoom)
+        paint_glyph(painter, "down", self.theme.color("muted"))
 
 
 def glyph_icon(glyph: str, size: int, color: QColor, ratio: float = 1.0) -> QIcon:
@@ -103,6 +152,13 @@ def paint_glyph(painter: QPainter, glyph: str, color: QColor) -> None:
     if filled:
         painter.setBrush(color)
     painter.drawPath(_GLYPHS[glyph.rstrip("!")]())
+
+
+def rounded_path(rect: QRect | QRectF, radius: float) -> QPainterPath:
+    """A rectangle with round corners."""
+    path = QPainterPath()
+    path.addRoundedRect(QRectF(rect), radius, radius)
+    return path
 
 
 def _lines(*strokes: tuple[tuple[float, float], ...]) -> QPainterPath:
@@ -214,6 +270,8 @@ _GLYPHS = {
     "capture": lambda: _lines(((2.5, 5.5), (2.5, 2.5), (5.5, 2.5)), ((10.5, 2.5), (13.5, 2.5), (13.5, 5.5)),
                               ((13.5, 10.5), (13.5, 13.5), (10.5, 13.5)), ((5.5, 13.5), (2.5, 13.5), (2.5, 10.5)),
                               ((8, 6), (8, 10)), ((6, 8), (10, 8))),
+    "pin": lambda: _lines(((5, 2.5), (11, 2.5)), ((6, 2.5), (6, 7), (3.8, 9.5), (12.2, 9.5), (10, 7), (10, 2.5)),
+                          ((8, 9.5), (8, 14))),
     "panels": lambda: _lines(((2.5, 3), (13.5, 3), (13.5, 13), (2.5, 13), (2.5, 3)), ((6, 3), (6, 13))),
     "panels_right": lambda: _lines(((2.5, 3), (13.5, 3), (13.5, 13), (2.5, 13), (2.5, 3)), ((10, 3), (10, 13))),
 }  # fmt: skip

@@ -8,7 +8,7 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFocusEvent, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
 from PyQt6.QtWidgets import QSlider, QWidget
 
-from synth_app.ui.theme import Theme
+from synth_app.ui.theme import Theme, contrast_ratio
 from synth_app.ui.view_models.keyboard import COMPUTER_ROW, Key, key_at, key_layout, note_name, velocity_at
 from synth_app.ui.widgets.base import Themed
 
@@ -182,7 +182,7 @@ class KeyboardWidget(Themed, QWidget):
         box = self._box(key)
         base = self.theme.color("key_black" if key.black else "key_white")
         color = base if level is None else _mix(base, self.theme.color("accent"), 0.45 + 0.55 * min(1.0, level))
-        painter.setPen(QPen(self.theme.color("window"), 1))
+        painter.setPen(QPen(self.theme.color("key_black", 0.55), 1))
         painter.setBrush(color)
         radius = self.theme.px(3)
         painter.drawRoundedRect(box.adjusted(0.5, -radius, -0.5, -0.5), radius, radius)
@@ -191,7 +191,8 @@ class KeyboardWidget(Themed, QWidget):
         if not (letter or name):
             return
         painter.setFont(self.theme.font(0.72))
-        painter.setPen(QColor("#e8ecf1") if key.black else QColor("#3c444f"))
+        ink = ("#11161c", "#f4f6f8")
+        painter.setPen(QColor(max(ink, key=lambda one: contrast_ratio(one, color.name()))))
         height = QFontMetricsF(painter.font()).height()
         bottom = box.bottom() - self.theme.px(3)
         for text in filter(None, (name, letter)):
@@ -205,21 +206,71 @@ class KeyboardWidget(Themed, QWidget):
         return QRectF(key.left * self.width(), 0, key.width * self.width(), key.height * self.height())
 
 
-class Wheel(QSlider):
+class Wheel(Themed, QSlider):
     """A wheel beside the keyboard; a sprung one returns to its middle when let go."""
 
-    def __init__(self, name: str, lowest: int, highest: int, sprung: bool) -> None:
+    def __init__(self, theme: Theme, name: str, lowest: int, highest: int, sprung: bool) -> None:
         super().__init__(Qt.Orientation.Vertical)
+        self.theme = theme
         self.setRange(lowest, highest)
         self.setAccessibleName(name)
         self.setToolTip(name)
         self.setPageStep(max(1, (highest - lowest) // 8))
         self.setSingleStep(max(1, (highest - lowest) // 32))
-        if sprung:
-            self.sliderReleased.connect(lambda: self.setValue(0))
+        self._sprung = sprung
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.theme.px(26), self.theme.px(84))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.theme.px(26), self.theme.px(48))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.setSliderDown(True)
+            self._reach(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self.isSliderDown():
+            self._reach(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.setSliderDown(False)
+        if self._sprung:
+            self.setValue(0)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.setValue(0)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        if self._sprung:
+            self.setValue(0)
+
+    def _reach(self, event: QMouseEvent) -> None:
+        margin = self.theme.px(8)
+        share = 1.0 - (event.position().y() - margin) / max(1, self.height() - 2 * margin)
+        self.setValue(round(self.minimum() + min(1.0, max(0.0, share)) * (self.maximum() - self.minimum())))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme = self.theme
+        width, margin = theme.px(22), theme.px(8)
+        body = QRectF((self.width() - width) / 2, 1, width, self.height() - 2)
+        painter.setPen(QPen(theme.color("focus"), 2) if self.hasFocus() else QPen(theme.color("outline"), 1))
+        painter.setBrush(theme.color("raised"))
+        painter.drawRoundedRect(body, theme.px(7), theme.px(7))
+        share = (self.value() - self.minimum()) / (self.maximum() - self.minimum())
+        y = margin + (1.0 - share) * (self.height() - 2 * margin)
+        left, right = body.left() + theme.px(4), body.right() - theme.px(4)
+        for offset in (-2, -1, 1, 2):
+            ridge = y + offset * theme.px(9)
+            if margin / 2 < ridge < self.height() - margin / 2:
+                painter.setPen(QPen(theme.color("outline", 0.6 / abs(offset)), 1.2))
+                painter.drawLine(QPointF(left, ridge), QPointF(right, ridge))
+        painter.setPen(QPen(theme.color("accent"), theme.px(4), cap=Qt.PenCapStyle.RoundCap))
+        painter.drawLine(QPointF(left + 1, y), QPointF(right - 1, y))
 
 
 def _mix(a: QColor, b: QColor, share: float) -> QColor:

@@ -12,7 +12,7 @@ from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.keyboard import note_name
 from synth_app.ui.view_models.meter import FLOOR_DB, MeterModel
 from synth_app.ui.view_models.spectrum import RainbowModel, rainbow_table, row_of_pitch, scope_window
-from synth_app.ui.widgets.base import Themed
+from synth_app.ui.widgets.base import Themed, rounded_path
 
 
 class LevelMeter(Themed, QWidget):
@@ -151,6 +151,7 @@ class Rainbowgram(Themed, QWidget):
         painter = QPainter(self)
         image = QImage(self._pixels.data, self.COLUMNS, self.ROWS, 3 * self.COLUMNS, QImage.Format.Format_RGB888)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setClipPath(rounded_path(self.rect(), self.theme.px(8)))
         unit = self.width() / self.COLUMNS
         split = (self.COLUMNS - self._head) * unit
         height = self.height()
@@ -200,13 +201,13 @@ class Oscilloscope(Themed, QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), self.theme.color("sunken"))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillPath(rounded_path(self.rect(), self.theme.px(8)), self.theme.color("sunken"))
         middle = self.height() / 2
         painter.fillRect(QRectF(0, middle, self.width(), 1), self.theme.color("outline", 0.5))
         count = min(self._wave.size, max(2, self.width() // 2))
         picks = np.linspace(0, self._wave.size - 1, count).astype(int)
         xs = np.linspace(0, self.width(), count)
         ys = middle - self._wave[picks] / self._scale * 0.86 * middle
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(self.theme.color("accent"), 1.4))
         painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]))

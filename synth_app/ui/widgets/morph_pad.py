@@ -22,7 +22,6 @@ from PyQt6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPainterPath,
     QPaintEvent,
     QPen,
     QPixmap,
@@ -33,10 +32,10 @@ from PyQt6.QtWidgets import QWidget
 
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.morph import Point, Trail, handle_for
-from synth_app.ui.widgets.base import Themed
+from synth_app.ui.widgets.base import Themed, rounded_path
 
 TIMBRE_MIME = "application/x-synth-app-timbre"
-_FIELD = 56
+_FIELD = 96
 _ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),
@@ -249,7 +248,7 @@ class MorphPad(Themed, QWidget):
         painter = QPainter(pixmap)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         radius = self.theme.px(10)
-        clip = _rounded(QRectF(self.rect()), radius)
+        clip = rounded_path(self.rect(), radius)
         painter.setClipPath(clip)
         painter.fillRect(self.rect(), self.theme.color("sunken"))
         if self._places:
@@ -275,7 +274,7 @@ class MorphPad(Themed, QWidget):
         glow = np.exp(-square.min(axis=2) / 0.055)[..., None]
         dark = self.theme.palette.name == "dark"
         base = np.array(self.theme.color("sunken").getRgbF()[:3])
-        strength = (0.10 + 0.30 * glow) if dark else (0.10 + 0.26 * glow)
+        strength = (0.12 + 0.36 * glow) if dark else (0.10 + 0.26 * glow)
         mixed = np.sqrt((shares @ colors**2).clip(0, 1))
         rgb = (base + (mixed - base) * strength).clip(0, 1)
         pixels = np.ascontiguousarray((rgb * 255).round().astype(np.uint8))
@@ -367,9 +366,3 @@ class MorphPad(Themed, QWidget):
 
 def _distance(a: QPointF, b: QPointF) -> float:
     return float(((a.x() - b.x()) ** 2 + (a.y() - b.y()) ** 2) ** 0.5)
-
-
-def _rounded(rect: QRectF, radius: float) -> QPainterPath:
-    path = QPainterPath()
-    path.addRoundedRect(rect, radius, radius)
-    return path

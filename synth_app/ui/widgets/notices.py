@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QTimer, pyqtSignal
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from synth_app.engine.telemetry import Telemetry
@@ -90,7 +90,7 @@ class StatusLine(QWidget):
         self._flow = FlowLayout(lines, gap=14)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 0, 0, 0)
-        layout.addWidget(lines, 1)
+        layout.addWidget(lines, 1, Qt.AlignmentFlag.AlignVCenter)
         layout.addWidget(self.warming)
         layout.addWidget(self.clear)
         layout.addWidget(self.safe)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from PyQt6.QtCore import QPoint, pyqtSignal
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from synth_app.ui.bridge import Bridge
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.presets import PresetRow, PresetShelf
-from synth_app.ui.widgets.base import caption, tool
+from synth_app.ui.widgets.base import Chooser, caption, tool
 from synth_app.ui.widgets.lists import ListRow, RowList
 
 
@@ -34,12 +34,11 @@ class PresetBrowser(QWidget):
         self.shelf, self._bridge = shelf, bridge
         self._present: Path | None = None
         self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Search: name, author, tag, timbre …"))
+        self.search.setPlaceholderText(self.tr("Search"))
+        self.search.setToolTip(self.tr("Names, authors, notes, tags and timbres"))
         self.search.setAccessibleName(self.tr("Search presets"))
         self.search.setClearButtonEnabled(True)
-        self.folder, self.tag = QComboBox(), QComboBox()
-        self.folder.setAccessibleName(self.tr("Folder"))
-        self.tag.setAccessibleName(self.tr("Tag"))
+        self.folder, self.tag = Chooser(theme, self.tr("Folder")), Chooser(theme, self.tr("Tag"))
         self.stars = tool("star", self.tr("Favourites only"), checkable=True)
         self.list = RowList(theme, self.tr("Presets"), "file")
         self.note = caption(self.tr("Drop a preset file here to import it; drag one out to export it."))
@@ -47,15 +46,12 @@ class PresetBrowser(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
         layout.setSpacing(6)
-        layout.addWidget(self.search)
-        filters = QHBoxLayout()
-        filters.setSpacing(6)
-        for box in (self.folder, self.tag):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(7)
-            filters.addWidget(box, 1)
-        filters.addWidget(self.stars)
-        layout.addLayout(filters)
+        finding, filters = QHBoxLayout(), QHBoxLayout()
+        for row, widgets in ((finding, (self.search, self.stars)), (filters, (self.folder, self.tag))):
+            row.setSpacing(6)
+            for widget in widgets:
+                row.addWidget(widget, 0 if widget is self.stars else 1)
+            layout.addLayout(row)
         layout.addWidget(self.list, 1)
         layout.addWidget(self.note)
         self._fill_boxes()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QContextMenuEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
+from PyQt6.QtCore import QPointF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from synth_app.core.params import ParamSpec
@@ -16,16 +16,30 @@ from synth_app.ui.widgets.base import Themed, caption, theme_all, tool
 WEIGHT_STEPS = 1000
 
 
-class CalmSlider(QSlider):
-    """A slider that jumps to a click, ignores a passing mouse wheel, and returns to its default on a double click."""
+class CalmSlider(Themed, QSlider):
+    """A slider in the theme's colours that jumps to a click, ignores a passing mouse wheel, and returns to its default
+    on a double click or Delete. ``slot`` colours it like an anchor; a vertical one has its lowest value on top."""
 
-    def __init__(self, name: str, highest: int, default: int | None = None) -> None:
-        super().__init__(Qt.Orientation.Horizontal)
+    def __init__(self, name: str, highest: int, default: int | None = None, *, vertical: bool = False) -> None:
+        super().__init__(Qt.Orientation.Vertical if vertical else Qt.Orientation.Horizontal)
         self.setRange(0, highest)
         self.setSingleStep(max(1, highest // 100))
         self.setPageStep(max(1, highest // 10))
         self.setAccessibleName(name)
+        self.slot: int | None = None
+        self.filled = True
         self._default = default
+        if vertical:
+            self.setInvertedAppearance(True)
+            self.setInvertedControls(True)
+
+    def sizeHint(self) -> QSize:
+        long, thick = self.theme.px(120), self.theme.px(20)
+        return QSize(long, thick) if self.orientation() == Qt.Orientation.Horizontal else QSize(thick, long)
+
+    def minimumSizeHint(self) -> QSize:
+        long, thick = self.theme.px(48), self.theme.px(20)
+        return QSize(long, thick) if self.orientation() == Qt.Orientation.Horizontal else QSize(thick, long)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self.hasFocus():
@@ -52,16 +66,48 @@ class CalmSlider(QSlider):
         if self._default is not None:
             self.setValue(self._default)
 
-    def keyPressEvent(self, event: object) -> None:
-        if self._default is not None and event.key() == Qt.Key.Key_Delete:
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self._default is not None and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.setValue(self._default)
         else:
             super().keyPressEvent(event)
 
     def _reach(self, event: QMouseEvent) -> None:
-        knob = self.height() * 0.5
-        share = (event.position().x() - knob / 2) / max(1.0, self.width() - knob)
-        self.setValue(round(self.minimum() + min(1.0, max(0.0, share)) * (self.maximum() - self.minimum())))
+        across = self.orientation() == Qt.Orientation.Horizontal
+        length, at = (self.width(), event.position().x()) if across else (self.height(), event.position().y())
+        margin = self.theme.px(9)
+        share = min(1.0, max(0.0, (at - margin) / max(1.0, length - 2 * margin)))
+        self.setValue(round(self.minimum() + share * (self.maximum() - self.minimum())))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme, margin = self.theme, self.theme.px(9)
+        across = self.orientation() == Qt.Orientation.Horizontal
+        length, middle = (self.width(), self.height() / 2) if across else (self.height(), self.width() / 2)
+
+        def point(share: float) -> QPointF:
+            along = margin + share * (length - 2 * margin)
+            return QPointF(along, middle) if across else QPointF(middle, along)
+
+        span = max(1, self.maximum() - self.minimum())
+        share = (self.value() - self.minimum()) / span
+        enabled = self.isEnabled()
+        painter.setPen(QPen(theme.color("outline", 0.45), theme.px(4), cap=Qt.PenCapStyle.RoundCap))
+        painter.drawLine(point(0.0), point(1.0))
+        color = theme.color("accent") if self.slot is None else theme.anchor_color(self.slot)
+        if enabled and self.filled:
+            origin = self._default / span if self._default is not None else 0.0
+            painter.setPen(QPen(color, theme.px(4), cap=Qt.PenCapStyle.RoundCap))
+            painter.drawLine(point(origin), point(share))
+        radius = theme.px(7)
+        painter.setPen(QPen(theme.color("surface"), theme.px(2)))
+        painter.setBrush(theme.color("text") if enabled else theme.color("outline"))
+        painter.drawEllipse(point(share), radius, radius)
+        if self.hasFocus():
+            painter.setPen(QPen(theme.color("focus"), theme.px(2.4)))
+            painter.setBrush(theme.color("surface"))
+            painter.drawEllipse(point(share), radius, radius)
 
 
 class Dot(Themed, QWidget):
@@ -114,8 +160,9 @@ class WeightRow(QWidget):
 
     def set_anchor(self, name: str, slot: int) -> None:
         """Show this anchor."""
-        self.dot.slot = slot
+        self.dot.slot = self.slider.slot = slot
         self.dot.update()
+        self.slider.update()
         self.label.setText(name)
         self.label.setToolTip(name)
         self.slider.setAccessibleName(self.tr("Weight of {0}").format(name))

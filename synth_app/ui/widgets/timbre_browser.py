@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from PyQt6.QtCore import QPoint, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QInputDialog, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.library import Order, Row, TimbreLibrary, orders
-from synth_app.ui.widgets.base import caption, tool
+from synth_app.ui.widgets.base import Chooser, caption, tool
 from synth_app.ui.widgets.flow import FlowLayout
 from synth_app.ui.widgets.lists import ListRow, RowList
 
@@ -41,16 +41,15 @@ class TimbreBrowser(QWidget):
         self._like = ""
         self._orders = orders(library.anchors)
         self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Search: cello, bright, soft attack …"))
+        self.search.setPlaceholderText(self.tr("Search"))
+        self.search.setToolTip(self.tr("Names, families, tags, and words such as bright, soft attack or sustained"))
         self.search.setAccessibleName(self.tr("Search timbres"))
         self.search.setClearButtonEnabled(True)
-        self.family = QComboBox()
-        self.family.setAccessibleName(self.tr("Family"))
+        self.family = Chooser(theme, self.tr("Family"))
         self.family.addItem(self.tr("All families"), "")
         for name in library.families:
             self.family.addItem(name, name)
-        self.order = QComboBox()
-        self.order.setAccessibleName(self.tr("Order"))
+        self.order = Chooser(theme, self.tr("Order"))
         for order in self._orders:
             self.order.addItem(order.label)
         self.stars = tool("star", self.tr("Favourites only"), checkable=True)
@@ -66,16 +65,12 @@ class TimbreBrowser(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
         layout.setSpacing(6)
-        layout.addWidget(self.search)
-        filters = QHBoxLayout()
-        filters.setSpacing(6)
-        for widget in (self.family, self.order):
-            widget.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            widget.setMinimumContentsLength(7)
-            filters.addWidget(widget, 1)
-        filters.addWidget(self.stars)
-        filters.addWidget(self.hover)
-        layout.addLayout(filters)
+        finding, filters = QHBoxLayout(), QHBoxLayout()
+        for row, widgets in ((finding, (self.search, self.stars, self.hover)), (filters, (self.family, self.order))):
+            row.setSpacing(6)
+            for widget in widgets:
+                row.addWidget(widget, 0 if widget in (self.stars, self.hover) else 1)
+            layout.addLayout(row)
         layout.addWidget(self.list, 1)
         layout.addWidget(self.note)
         self.note.setWordWrap(True)

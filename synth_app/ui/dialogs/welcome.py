@@ -1,0 +1,121 @@
+"""The first-run page: from a fresh start to sound in under a minute, with no MIDI keyboard needed."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QTimer, pyqtSignal
+from PyQt6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from synth_app.engine.telemetry import Telemetry
+from synth_app.ui.bridge import Bridge
+from synth_app.ui.play import Player
+from synth_app.ui.widgets.base import caption, card
+
+_CHORD = (48, 60, 64, 67)
+_CHORD_MS = 1600
+
+
+class WelcomeDialog(QDialog):
+    """Three steps: hear it, play it, move it.
+
+    Signals:
+        settings_wanted(): the player cannot hear it.
+    """
+
+    settings_wanted = pyqtSignal()
+
+    def __init__(self, parent: QWidget, bridge: Bridge, player: Player) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Welcome"))
+        self._player = player
+        self._end = QTimer(self, singleShot=True, interval=_CHORD_MS)
+        self._end.timeout.connect(self._release)
+        title = QLabel(self.tr("Welcome to synth_app"))
+        title.setProperty("role", "title")
+        font = title.font()
+        font.setPointSizeF(font.pointSizeF() * 1.5)
+        title.setFont(font)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(12)
+        layout.setContentsMargins(20, 18, 20, 18)
+        layout.addWidget(title)
+        intro = caption(
+            self.tr("An instrument whose notes are drawn by a neural network, and whose timbre you can move.")
+        )
+        intro.setWordWrap(True)
+        layout.addWidget(intro)
+        self.output = QLabel()
+        self.hear = QPushButton(self.tr("Play a chord"))
+        self.hear.setProperty("role", "primary")
+        self.hear.clicked.connect(self.play_chord)
+        silent = QPushButton(self.tr("I hear nothing …"))
+        silent.clicked.connect(self._no_sound)
+        layout.addWidget(self._step("1", self.tr("Hear it"), self.output, self.hear, silent))
+        self.midi = QLabel()
+        layout.addWidget(self._step("2", self.tr("Play it"), self.midi))
+        pad = QLabel(
+            self.tr("Drag the ring on the pad: each coloured dot is a timbre, and the nearer the ring, the more of it. "
+                    "Double-click a timbre in the list to add it.")
+        )  # fmt: skip
+        layout.addWidget(self._step("3", self.tr("Move it"), pad))
+        start = QPushButton(self.tr("Start playing"))
+        start.setProperty("role", "primary")
+        start.clicked.connect(self.accept)
+        row = QHBoxLayout()
+        row.addWidget(caption(self.tr("Esc silences everything, from anywhere.")), 1)
+        row.addWidget(start)
+        layout.addLayout(row)
+        self.setMinimumWidth(480)
+        bridge.snapshot.connect(lambda now, _before: self._show(now))
+        self._show(bridge.now)
+
+    def _step(self, number: str, title: str, text: QLabel, *buttons: QPushButton) -> QWidget:
+        frame, layout = card(name=title)
+        head = QLabel(f"{number}   {title}")
+        head.setProperty("role", "title")
+        layout.addWidget(head)
+        text.setWordWrap(True)
+        layout.addWidget(text)
+        if buttons:
+            row = QHBoxLayout()
+            for button in buttons:
+                row.addWidget(button)
+            row.addStretch(1)
+            layout.addLayout(row)
+        return frame
+
+    def _show(self, now: Telemetry) -> None:
+        output = now.audio_device or self.tr("no output yet")
+        self._set(self.output, self.tr("Sound goes to: {0}.").format(output))
+        names = ", ".join(now.midi_inputs)
+        if names:
+            text = self.tr("Connected: {0}. The on-screen keys and the letters A W S E D … play too.").format(names)
+        else:
+            text = self.tr("No MIDI keyboard yet: plug one in at any time. Until then click the keys at the bottom, or "
+                           "play the letters A W S E D F … (Z and X change the octave).")  # fmt: skip
+        self._set(self.midi, text)
+
+    @staticmethod
+    def _set(label: QLabel, text: str) -> None:
+        if label.text() != text:
+            label.setText(text)
+
+    def play_chord(self) -> None:
+        """Let the present timbre be heard."""
+        if not self._end.isActive():
+            for pitch in _CHORD:
+                self._player.press(pitch, 88)
+        self._end.start()
+
+    def _release(self) -> None:
+        for pitch in _CHORD:
+            self._player.release(pitch)
+
+    def _no_sound(self) -> None:
+        self.accept()
+        self.settings_wanted.emit()
+
+    def done(self, result: int) -> None:
+        if self._end.isActive():
+            self._end.stop()
+            self._release()
+        super().done(result)

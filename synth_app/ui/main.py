@@ -1,0 +1,85 @@
+"""Opening the panel: the one function the application calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtGui import QGuiApplication
+from PyQt6.QtWidgets import QApplication
+
+from synth_app.engine.ports import Instrument
+from synth_app.ui.main_window import MainWindow
+from synth_app.ui.settings import PanelSettings
+
+_STOP_POLL_MS = 100
+
+
+def create_window(
+    instrument: Instrument,
+    settings: PanelSettings,
+    on_settings_changed: Callable[[PanelSettings], None],
+    *,
+    models: tuple[str, ...] = (),
+    providers: tuple[str, ...] = ("auto", "cpu", "cuda"),
+    preset: Path | None = None,
+) -> MainWindow:
+    """Build the window and begin to poll; the caller shows it. Needs a ``QApplication``.
+
+    Args:
+        instrument: what is played. settings: as kept from last time.
+        on_settings_changed: called with new settings whenever the player changes one.
+        models, providers: what the settings offer. preset: the file the working patch came from, if any.
+    """
+    window = MainWindow(instrument, settings, models=models, providers=providers, preset=preset)
+    window.settings_changed.connect(on_settings_changed)
+    window.bridge.start()
+    return window
+
+
+def run_panel(
+    instrument: Instrument,
+    settings: PanelSettings,
+    on_settings_changed: Callable[[PanelSettings], None],
+    *,
+    models: tuple[str, ...] = (),
+    providers: tuple[str, ...] = ("auto", "cpu", "cuda"),
+    preset: Path | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> int:
+    """Show the panel until the player closes it (or ``should_stop`` says so) and return the exit code.
+
+    The instrument stays open: closing it is the caller's. See :func:`create_window` for the arguments.
+    """
+    app = make_application()
+    window = create_window(instrument, settings, on_settings_changed, models=models, providers=providers, preset=preset)
+    window.show()
+    if settings.first_run:
+        window.show_welcome()
+    watch = QTimer(window, interval=_STOP_POLL_MS)
+    if should_stop is not None:
+        watch.timeout.connect(lambda: _end(app, window) if should_stop() else None)
+    watch.start()  # also lets Python see its signals
+    code = app.exec()
+    window.bridge.stop()
+    return int(code)
+
+
+def make_application() -> QApplication:
+    """The application, with the panel's names and exact scaling on dense screens."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    app = QApplication(["synth_app"])
+    app.setApplicationName("synth_app")
+    app.setApplicationDisplayName("synth_app")
+    app.setStyle("Fusion")
+    return app
+
+
+def _end(app: QApplication, window: MainWindow) -> None:
+    """Told to stop from outside: no questions, since nobody may be there to answer."""
+    window.player.let_go()
+    app.quit()
