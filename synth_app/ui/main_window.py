@@ -42,6 +42,7 @@ from synth_app.ui.view_models.library import TimbreLibrary
 from synth_app.ui.view_models.presets import PresetShelf
 from synth_app.ui.view_models.status import input_activity, safer_block
 from synth_app.ui.widgets.base import theme_all
+from synth_app.ui.widgets.flow import PlainColumn
 from synth_app.ui.widgets.notices import Banner, StatusLine
 from synth_app.ui.widgets.preset_browser import PresetBrowser
 from synth_app.ui.widgets.sliders import ParamsPanel, WeightsPanel
@@ -50,6 +51,8 @@ from synth_app.ui.widgets.timbre_browser import TimbreBrowser
 PRESET_SUFFIX = ".synthpreset"
 _SIDE_WIDTH = 292
 _NARROW = 1080  # design pixels below which the side columns give way to the pad
+
+_SHORT = 620  # design pixels below which the pictures give way to it too
 
 
 class MainWindow(QMainWindow):
@@ -140,7 +143,7 @@ class MainWindow(QMainWindow):
         body.addWidget(self.right)
         root = QWidget()
         root.setObjectName("root")
-        layout = QVBoxLayout(root)
+        layout = PlainColumn(root)
         layout.setContentsMargins(10, 8, 10, 6)
         layout.setSpacing(8)
         for part, stretch in ((self.top, 0), (self.banner, 0), (body, 1), (self.keys, 0), (self.status, 0)):
@@ -167,6 +170,7 @@ class MainWindow(QMainWindow):
         self.status.warming.setFixedWidth(theme.px(64))
         self.pad_pane.fader.setMinimumWidth(theme.px(120))
         self._fit_columns(force=True)
+        self.pictures.setVisible(self.height() >= theme.px(_SHORT))
 
     def _fit_columns(self, force: bool = False) -> None:
         """In a narrow window the side columns fold away; the player can still open each."""
@@ -179,6 +183,7 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_columns()
+        self.pictures.setVisible(self.height() >= self.theme.px(_SHORT))
 
     def _place_window(self) -> None:
         """Where it was, when that is still on a screen; else a size that fits."""

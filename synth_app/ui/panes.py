@@ -58,22 +58,19 @@ class TopBar(Themed, QFrame):
         self.midi = caption(self.tr("MIDI"))
         self.meter = LevelMeter(theme)
         self.settings = tool("gear", self.tr("Settings"))
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        groups = (
-            (self.browser,),
-            (self.before, self.name, self.after, self.save, self.save_as),
-            (self.undo, self.redo),
-            (self.record, self.panic),
-            (self.lamp, self.midi, self.meter),
-            (self.controls, self.settings),
-        )
-        for number, group in enumerate(groups):
-            if number:
-                layout.addSpacing(10)
+        flow = FlowLayout(self, gap=10)
+        for group in (
+            (self.browser, self.before, self.name, self.after, self.save, self.save_as),
+            (self.undo, self.redo, self.record, self.panic),
+            (self.lamp, self.midi, self.meter, self.controls, self.settings),
+        ):
+            holder = QWidget()
+            row = QHBoxLayout(holder)
+            row.setContentsMargins(0, 0, 0, 0)
+            row.setSpacing(6)
             for widget in group:
-                layout.addWidget(widget, 1 if widget is self.name else 0)
+                row.addWidget(widget, 1 if widget is self.name else 0)
+            flow.addWidget(holder)
 
 
 class PadPane(Themed, QWidget):

@@ -71,6 +71,7 @@ QScrollBar::handle { background: $outline; border-radius: ${r4}px; margin: ${p2}
     min-width: ${p24}px; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QAbstractScrollArea::corner { background: transparent; }
 QMenu { background: $raised; border: 1px solid $outline; border-radius: ${r6}px; padding: ${p4}px; }
 QMenu::item { padding: ${p5}px ${p24}px ${p5}px ${p12}px; border-radius: ${r4}px; }
 QMenu::item:selected { background: $accent; color: $on_accent; }

@@ -105,6 +105,7 @@ class SettingsDialog(QDialog):
         self.again = QPushButton(self.tr("Look again"))
         self.again.clicked.connect(self.reload_devices)
         row = QHBoxLayout()
+        row.setSpacing(8)
         row.addWidget(self.apply)
         row.addWidget(self.again)
         row.addStretch(1)

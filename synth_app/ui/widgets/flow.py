@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QPoint, QRect, QSize, Qt
-from PyQt6.QtWidgets import QLayout, QLayoutItem, QWidget
+from PyQt6.QtCore import QRect, QSize, Qt
+from PyQt6.QtWidgets import QLayout, QLayoutItem, QVBoxLayout, QWidget
 
 
 class FlowLayout(QLayout):
-    """Lays its widgets out in lines."""
+    """Lays its widgets out in lines; those that like to expand share what is left of their line."""
 
     def __init__(self, parent: QWidget | None = None, gap: int = 6) -> None:
         super().__init__(parent)
@@ -51,24 +51,52 @@ class FlowLayout(QLayout):
 
     def _arrange(self, rect: QRect, move: bool) -> int:
         """Fill lines from the left, each item in the middle of its line; returns the height."""
+        y = rect.y()
+        for line in self._lines(rect.width()):
+            height = max((size.height() for _, size in line), default=0)
+            used = sum(size.width() for _, size in line) + self.spacing() * (len(line) - 1)
+            greedy = [item for item, _ in line if item.expandingDirections() & Qt.Orientation.Horizontal]
+            x, extra = rect.x(), max(0, rect.width() - used) // len(greedy) if greedy else 0
+            for item, size in line:
+                width = size.width() + (extra if item in greedy else 0)
+                if move:
+                    item.setGeometry(QRect(x, y + (height - size.height()) // 2, width, size.height()))
+                x += width + self.spacing()
+            y += height + self.spacing()
+        return y - self.spacing() - rect.y()
+
+    def _lines(self, width: int) -> list[list[tuple[QLayoutItem, QSize]]]:
         lines: list[list[tuple[QLayoutItem, QSize]]] = [[]]
         x = 0
         for item in self._items:
             if item.widget() is not None and item.widget().isHidden():
                 continue
-            size = item.sizeHint()
-            if lines[-1] and x + size.width() > rect.width():
+            size = item.sizeHint().expandedTo(item.minimumSize())
+            if lines[-1] and x + size.width() > width:
                 lines.append([])
                 x = 0
             lines[-1].append((item, size))
             x += size.width() + self.spacing()
-        y = rect.y()
-        for line in lines:
-            height = max((size.height() for _, size in line), default=0)
-            x = rect.x()
-            for item, size in line:
-                if move:
-                    item.setGeometry(QRect(QPoint(x, y + (height - size.height()) // 2), size))
-                x += size.width() + self.spacing()
-            y += height + self.spacing()
-        return y - self.spacing() - rect.y()
+        return lines
+
+
+class PlainColumn(QVBoxLayout):
+    """A column for a scroll area: it asks for the least height its width allows, where Qt would take the preferred."""
+
+    def hasHeightForWidth(self) -> bool:
+        return False
+
+    def minimumSize(self) -> QSize:
+        least = super().minimumSize()
+        viewport = self.parentWidget().parentWidget() if self.parentWidget() else None
+        margins = self.contentsMargins()
+        sides = margins.left() + margins.right()
+        width = max(least.width(), viewport.width() if viewport is not None else 0) - sides
+        items = [self.itemAt(i) for i in range(self.count())]
+        heights = [
+            item.minimumHeightForWidth(width) if item.hasHeightForWidth() else item.minimumSize().height()
+            for item in items
+            if not item.isEmpty()
+        ]
+        gaps = self.spacing() * max(0, len(heights) - 1)
+        return QSize(least.width(), sum(heights) + gaps + margins.top() + margins.bottom())

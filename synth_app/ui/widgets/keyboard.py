@@ -14,7 +14,7 @@ from synth_app.ui.widgets.base import Themed
 
 
 class KeyboardWidget(Themed, QWidget):
-    """Keys from C1 to C7 to be clicked, dragged over, or walked with the arrow keys and struck with Return.
+    """Keys round middle C to be clicked, dragged over, or walked with the arrow keys and struck with Return.
 
     Signals:
         pressed(pitch, velocity), released(pitch): fingers.
@@ -23,11 +23,12 @@ class KeyboardWidget(Themed, QWidget):
     pressed = pyqtSignal(int, int)
     released = pyqtSignal(int)
 
-    def __init__(self, theme: Theme, lowest: int = 24, highest: int = 96) -> None:
+    def __init__(self, theme: Theme, middle: int = 60) -> None:
         super().__init__()
         self.theme = theme
-        self._range = (lowest, highest)
-        self._keys = key_layout(lowest, highest)
+        self._middle = middle
+        self._range = (middle - 36, middle + 36)
+        self._keys = key_layout(*self._range)
         self._lit: dict[int, float] = {}
         self._letters: dict[int, str] = {}
         self._finger: int | None = None
@@ -71,7 +72,7 @@ class KeyboardWidget(Themed, QWidget):
         return QSize(self.theme.px(900), self.theme.px(112))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self.theme.px(360), self.theme.px(84))
+        return QSize(self.theme.px(280), self.theme.px(84))
 
     def apply_theme(self, theme: Theme) -> None:
         self._blank = None
@@ -133,6 +134,12 @@ class KeyboardWidget(Themed, QWidget):
 
     # ------------------------------------------------------------------ painting
     def resizeEvent(self, event: object) -> None:
+        """As many octaves round middle C as leave the keys wide enough to hit."""
+        octaves = min(6, max(2, self.width() // (7 * self.theme.px(17))))
+        below = (octaves + 1) // 2
+        lowest, highest = self._middle - 12 * below, self._middle + 12 * (octaves - below)
+        if (lowest, highest) != self._range:
+            self.set_range(lowest, highest)
         self._blank = None
 
     def paintEvent(self, event: QPaintEvent) -> None:

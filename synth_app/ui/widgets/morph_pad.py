@@ -35,7 +35,7 @@ from synth_app.ui.view_models.morph import Point, Trail, handle_for
 from synth_app.ui.widgets.base import Themed, rounded_path
 
 TIMBRE_MIME = "application/x-synth-app-timbre"
-_FIELD = 96
+_COARSE, _FINE = 64, 224  # samples across the field: while an anchor is dragged, and at rest
 _ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),
@@ -126,7 +126,7 @@ class MorphPad(Themed, QWidget):
         return QSize(self.theme.px(560), self.theme.px(430))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self.theme.px(300), self.theme.px(220))
+        return QSize(self.theme.px(300), self.theme.px(210))
 
     # ------------------------------------------------------------------ geometry
     def area(self) -> QRectF:
@@ -178,6 +178,8 @@ class MorphPad(Themed, QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         dragged, self._dragging = self._dragging, None
         self._grip = QPointF()
+        if dragged is not None and dragged >= 0:
+            self._field = None
         if dragged is None:
             return
         if dragged < 0:
@@ -261,24 +263,27 @@ class MorphPad(Themed, QWidget):
         return pixmap
 
     def _field_image(self) -> QImage:
+        """The field as a small picture, with half a level of noise so that its slow slopes show no steps."""
+        size = _COARSE if self._dragging is not None and self._dragging >= 0 else _FINE
         area, aspect = self.area(), self.height() / max(1, self.width())
-        xs = (np.linspace(0, self.width(), _FIELD) - area.left()) / area.width()
-        ys = (np.linspace(0, self.height(), _FIELD) - area.top()) / area.height()
-        places = np.array(self._places)
-        dx = xs[None, :, None] - places[None, None, :, 0]
-        dy = (ys[:, None, None] - places[None, None, :, 1]) * aspect
-        square = dx**2 + dy**2 + 2e-3
-        shares = square**-1.6
-        shares /= shares.sum(axis=2, keepdims=True)
-        colors = np.array([self.theme.anchor_color(slot).getRgbF()[:3] for slot in self._slots])
-        glow = np.exp(-square.min(axis=2) / 0.055)[..., None]
-        dark = self.theme.palette.name == "dark"
-        base = np.array(self.theme.color("sunken").getRgbF()[:3])
-        strength = (0.12 + 0.36 * glow) if dark else (0.10 + 0.26 * glow)
-        mixed = np.sqrt((shares @ colors**2).clip(0, 1))
-        rgb = (base + (mixed - base) * strength).clip(0, 1)
-        pixels = np.ascontiguousarray((rgb * 255).round().astype(np.uint8))
-        return QImage(pixels.data, _FIELD, _FIELD, 3 * _FIELD, QImage.Format.Format_RGB888).copy()
+        xs = ((np.linspace(0, self.width(), size) - area.left()) / area.width()).astype(np.float32)
+        ys = ((np.linspace(0, self.height(), size) - area.top()) / area.height()).astype(np.float32)
+        mixed = np.zeros((size, size, 3), dtype=np.float32)
+        total = np.zeros((size, size, 1), dtype=np.float32)
+        nearest = np.full((size, size, 1), np.inf, dtype=np.float32)
+        for (x, y), slot in zip(self._places, self._slots, strict=True):
+            square = ((xs[None, :] - x) ** 2 + ((ys[:, None] - y) * aspect) ** 2 + 2e-3)[..., None]
+            share = 1.0 / (square * np.sqrt(square))
+            mixed += share * np.array(self.theme.anchor_color(slot).getRgbF()[:3], dtype=np.float32) ** 2
+            total += share
+            np.minimum(nearest, square, out=nearest)
+        glow = np.exp(-nearest / 0.055)
+        strength = 0.12 + (0.36 if self.theme.palette.name == "dark" else 0.26) * glow
+        base = np.array(self.theme.color("sunken").getRgbF()[:3], dtype=np.float32)
+        rgb = base + (np.sqrt(mixed / total) - base) * strength
+        noise = np.random.default_rng(1).random((size, size, 1), dtype=np.float32)
+        pixels = np.ascontiguousarray((rgb * 255.0 + noise).clip(0, 255).astype(np.uint8))
+        return QImage(pixels.data, size, size, 3 * size, QImage.Format.Format_RGB888).copy()
 
     def _paint_dots(self, painter: QPainter) -> None:
         """A quiet grid, to judge distances by."""
@@ -299,7 +304,7 @@ class MorphPad(Themed, QWidget):
         for (age, *before), (_, *after) in pairwise(points):
             painter.setPen(
                 QPen(self.theme.color("text", 0.5 * (1 - age) ** 2), self.theme.px(3) * (1 - 0.6 * age),
-                     cap=Qt.PenCapStyle.RoundCap)
+                     cap=Qt.PenCapStyle.FlatCap)
             )  # fmt: skip
             painter.drawLine(self.to_screen((before[0], before[1])), self.to_screen((after[0], after[1])))
 
