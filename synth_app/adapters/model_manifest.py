@@ -26,6 +26,7 @@ MANIFEST_NAME = "model.toml"
 GRAPH_NAME = "generator.onnx"
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
+Words = Annotated[str, Field(min_length=1, max_length=4000)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Pitch = Annotated[int, Field(ge=0, le=127)]
 
@@ -97,8 +98,8 @@ class Manifest(_Table):
     schema_version: Literal[1] = 1
     name: Name
     description: str = ""
-    licence: Name
-    attribution: Name
+    licence: Words
+    attribution: Words
     latent_size: Annotated[int, Field(ge=1, le=4096)] = 256
     lowest_pitch: Pitch = 24
     highest_pitch: Pitch = 84
