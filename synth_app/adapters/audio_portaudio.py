@@ -119,11 +119,16 @@ def choose_output(settings: AudioSettings) -> Output:
 class PortAudioStream:
     """An open output that calls the mixer.
 
+    Args:
+        memory: what the mixer works on.
+        callback, user: another C function to call, and the pointer it wants (the benchmark times its calls); 0 = the
+            mixer itself.
+
     Raises:
         DeviceError: the device refused.
     """
 
-    def __init__(self, output: Output, memory: MixerMemory) -> None:
+    def __init__(self, output: Output, memory: MixerMemory, callback: int = 0, user: int = 0) -> None:
         sd = _portaudio()
         if output.channels < 2:
             raise DeviceError(f"{output.name} has a single channel; choose an output with two.")
@@ -138,8 +143,8 @@ class PortAudioStream:
                 dtype="float32",
                 latency="low",
                 device=output.index,
-                callback=sd._ffi.cast("PaStreamCallback*", CALLBACK.address),
-                userdata=sd._ffi.cast("void*", memory.table.ctypes.data),
+                callback=sd._ffi.cast("PaStreamCallback*", callback or CALLBACK.address),
+                userdata=sd._ffi.cast("void*", user or memory.table.ctypes.data),
                 wrap_callback=None,
             )
             self._stream.start()
