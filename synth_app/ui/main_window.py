@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PyQt6.QtCore import QPoint, QRect, Qt, pyqtSignal
+from PyQt6.QtCore import QPoint, QRect, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PyQt6.QtWidgets import (
     QApplication,
@@ -91,6 +91,8 @@ class MainWindow(QMainWindow):
         self._last_panic = self.bridge.now.last_panic
         self._last_banner = ""
         self._dialog: SettingsDialog | None = None
+        self._keep_soon = QTimer(self, singleShot=True, interval=400)  # a dragged slider is one change
+        self._keep_soon.timeout.connect(self._keep_settings)
         self.setObjectName("root")
         self._lay_out()
         self._connect_document()
@@ -517,7 +519,11 @@ class MainWindow(QMainWindow):
         if before.frames_per_second != settings.frames_per_second:
             self.bridge.set_rate(settings.frames_per_second)
         if before != settings:
-            self.settings_changed.emit(settings)
+            self._keep_soon.start()
+
+    def _keep_settings(self) -> None:
+        self._keep_soon.stop()
+        self.settings_changed.emit(self.settings)
 
     # ------------------------------------------------------------------ presets
     def load(self, path: Path) -> None:
@@ -590,4 +596,5 @@ class MainWindow(QMainWindow):
         geometry = self.geometry()
         window = (geometry.x(), geometry.y(), geometry.width(), geometry.height())
         self.change_settings(replace(self.settings, window=window))
+        self._keep_settings()
         event.accept()
