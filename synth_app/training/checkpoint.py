@@ -5,6 +5,7 @@ an export.
 """
 
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,11 +70,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: the file is missing, cut off, or of another version.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             config = TrainConfig.from_json(str(file["config"]))
             arrays = {name: file[name] for name in file.files if "/" in name}
             return Checkpoint(config, int(file["samples_seen"]), tuple(file["anchors"].tolist()), arrays)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"The checkpoint {path} cannot be read ({error}): use an earlier one.") from error
 
 
@@ -88,7 +89,7 @@ def restore(checkpoint: Checkpoint, module: nn.Module, average: Average, optimis
         value.copy_(_fitting(checkpoint, f"weight/{name}", value))
         average.values[name].copy_(_fitting(checkpoint, f"average/{name}", value))
         moments = {
-            key.split("/")[1]: torch.from_numpy(array.copy())
+            key.split("/")[1]: _laid_out_as(value, array)
             for key, array in checkpoint.arrays.items()
             if key.startswith("adam/") and key.split("/", 2)[2] == name
         }
@@ -102,6 +103,12 @@ def _fitting(checkpoint: Checkpoint, key: str, like: Tensor) -> Tensor:
         found = "missing" if array is None else f"of shape {array.shape}, not {tuple(like.shape)}"
         raise CheckpointError(f"The checkpoint's {key} is {found}: it belongs to another model; start a new run.")
     return torch.from_numpy(array)
+
+
+def _laid_out_as(value: Tensor, array: NDArray[np.float32]) -> Tensor:
+    """The array in the memory order of a parameter: the fused optimiser walks both side by side."""
+    plain = torch.from_numpy(np.array(array))
+    return torch.empty_like(value).copy_(plain) if plain.shape == value.shape else plain
 
 
 def _plain(value: Tensor) -> NDArray[np.float32]:

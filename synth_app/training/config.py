@@ -37,7 +37,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """A whole run. ``samples`` are notes seen; every schedule is a function of them and of nothing else."""
+    """A whole run. ``samples`` are notes seen; every schedule is a function of them and of nothing else.
+
+    ``shards`` is how many threads share a step, a part of the batch each.
+    """
 
     model: GeneratorConfig = field(default_factory=GeneratorConfig)
     stages: tuple[Stage, ...] = (
@@ -50,6 +53,7 @@ class TrainConfig:
     if_weight: float = 0.25
     clip_norm: float = 1.0
     average_half_life: float = 8_000.0
+    shards: int = 2
 
     @property
     def samples(self) -> int:

@@ -2,14 +2,21 @@
 
 At the finer resolutions this work is bound by memory, not arithmetic: written as five tensor operations it costs more
 than the convolution itself. ``shaped`` therefore has a backward pass of its own that keeps only the convolution's
-output and computes the rest again, and both passes are compiled into single loops where a C++ compiler is at hand.
+output and computes the rest again. It is compiled into single loops where a C++ compiler is at hand.
 """
 
+from collections.abc import Callable
+
 import torch
+import torch._dynamo
 from torch import Tensor
 
 LEAK = 0.2
 EPSILON = 1e-8
+SHAPES = 128
+"""More than there are shapes: two for each of seven resolutions, with and without gradients, for a few batch sizes."""
+
+Shaped = Callable[[Tensor, Tensor | None, Tensor | None], Tensor]
 
 
 def pixel_norm(x: Tensor) -> Tensor:
@@ -29,3 +36,14 @@ def shaped(y: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
     if scale is None or shift is None:
         return unit.to(y.dtype)
     return (unit * (1.0 + scale[:, :, None, None]) + shift[:, :, None, :]).to(y.dtype)
+
+
+def compiled_shaped() -> Shaped:
+    """``shaped`` as fused loops, built at the first use of each shape (seconds each)."""
+    return torch.compile(shaped, dynamic=False)
+
+
+def prepare_thread() -> None:
+    """Settings that torch keeps for each thread: no threads within threads, and a compiled form for every shape."""
+    torch.set_num_threads(1)
+    torch._dynamo.config.recompile_limit = SHAPES

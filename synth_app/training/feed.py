@@ -36,6 +36,11 @@ class Batch:
     picture: Tensor
     wave: Tensor
 
+    def rows(self, rows: Tensor) -> "Batch":
+        """Some of the notes."""
+        wave = self.wave[rows] if len(self.wave) else self.wave
+        return Batch(self.anchor[rows], self.pitch[rows], self.picture[rows], wave)
+
 
 def anchors_of(dataset: Dataset) -> tuple[Anchor, ...]:
     """Every layer of every trained instrument, in the data set's order."""

@@ -9,7 +9,9 @@ import json
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from synth_app.training.codec import TorchCodec
 from synth_app.training.config import Stage, TrainConfig
 from synth_app.training.data import Dataset
 from synth_app.training.ema import Average
+from synth_app.training.epilogue import prepare_thread
 from synth_app.training.features import denormalise, make_pictures
 from synth_app.training.feed import Anchor, Batch, NoteFeed
 from synth_app.training.losses import picture_loss, spectral_loss
@@ -42,7 +45,7 @@ class TrainOptions:
     Attributes:
         dataset: a finished data set's folder.
         run: folder for checkpoints and ``log.jsonl``; if it holds a checkpoint, the run goes on from it.
-        threads: of the arithmetic. niceness: added to the process's own, so that playing comes first.
+        niceness: added to the process's own, so that playing comes first.
         checkpoint_s: seconds between checkpoints.
         samples: stop after so many (a pause; the schedule is the configuration's).
         compile: build fused loops with the C++ compiler of this machine.
@@ -50,7 +53,6 @@ class TrainOptions:
 
     dataset: Path
     run: Path
-    threads: int = 2
     niceness: int = 15
     checkpoint_s: float = 180.0
     samples: int | None = None
@@ -78,6 +80,8 @@ class Run:
         self.optimiser = torch.optim.Adam(groups, lr=1e-3, betas=BETAS, fused=True)
         self.codec = TorchCodec(config.model.spectral, "centred")
         self.samples_seen = 0
+        self._parameters = list(self.voice.parameters())
+        self._pool = ThreadPoolExecutor(config.shards, initializer=prepare_thread)
 
     @property
     def anchor_names(self) -> tuple[str, ...]:
@@ -85,30 +89,46 @@ class Run:
         return tuple(anchor_name(anchor) for anchor in self.feed.anchors)
 
     def step(self, batch: Batch) -> dict[str, float]:
-        """Learn from one batch; returns the loss terms."""
+        """Learn from one batch; returns the loss terms.
+
+        The batch is cut in one shard for each thread. Threads that share one convolution wait for each other by
+        spinning, which on a busy machine cost ten times the arithmetic; shards meet only once a step.
+        """
         index, done = self.config.stage_at(self.samples_seen)
         stage = self.config.stages[index]
         self._set_rates(stage, done)
         rng = np.random.default_rng([self.config.seed, 1, self.samples_seen])
         size = len(batch.anchor)
         noise = torch.from_numpy(rng.standard_normal((size, self.config.model.latent_size), np.float32))
+        rows = [shard for shard in torch.arange(size).tensor_split(self.config.shards) if len(shard)]
+        shares = [len(shard) / size for shard in rows]
+        jobs = [partial(self._gradients, stage, batch.rows(shard), noise[shard]) for shard in rows]
+        results = list(self._pool.map(lambda job: job(), jobs))
+        names = results[0][1]
+        terms = {name: sum(share * part[1][name] for share, part in zip(shares, results, strict=True)) for name in names}
+        for index, value in enumerate(self._parameters):
+            grads = [(share, grad) for share, (part, _) in zip(shares, results, strict=True) if (grad := part[index]) is not None]
+            value.grad = sum((share * grad for share, grad in grads[1:]), grads[0][0] * grads[0][1]) if grads else None
+        used = [value for value in self._parameters if value.grad is not None]
+        terms["gradient"] = float(torch.nn.utils.clip_grad_norm_(used, self.config.clip_norm))
+        self.optimiser.step()
+        self.samples_seen += size
+        self.average.update(self.voice, self.samples_seen, size)
+        return terms
+
+    def _gradients(self, stage: Stage, batch: Batch, noise: Tensor) -> tuple[tuple[Tensor | None, ...], dict[str, float]]:
+        """Gradients of all parameters, and the loss terms, for a shard of a batch."""
         latent = self.voice.latents(batch.anchor, noise, self.config.code_noise)
         made, target = self._paint(stage, latent, batch)
         parts = picture_loss(made, target)
         loss = parts.magnitude + self.config.if_weight * parts.inst_freq
         terms = {"magnitude": parts.magnitude.item(), "inst_freq": parts.inst_freq.item()}
         if stage.wave_weight > 0 and stage.coarse == 0:
-            wave = self._wave_loss(made, batch, rng.permutation(size)[: stage.wave_notes])
+            count = -(-stage.wave_notes * len(made) // stage.batch)
+            wave = spectral_loss(self.codec.decode(*denormalise(made[:count])), batch.wave[:count])
             loss = loss + stage.wave_weight * wave
             terms["wave"] = wave.item()
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        used = [value for value in self.voice.parameters() if value.grad is not None]
-        terms["gradient"] = float(torch.nn.utils.clip_grad_norm_(used, self.config.clip_norm))
-        self.optimiser.step()
-        self.samples_seen += size
-        self.average.update(self.voice, self.samples_seen, size)
-        return terms
+        return torch.autograd.grad(loss, self._parameters, allow_unused=True), terms
 
     def _paint(self, stage: Stage, latent: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """(what the voice paints, what it should have painted) at the stage's resolution."""
@@ -119,10 +139,6 @@ class Run:
             made = self.voice.coarse_picture(latent, batch.pitch, stage.coarse, torch.bfloat16)
             return made, F.avg_pool2d(batch.picture, 1 << stage.coarse)
         return generator(latent, batch.pitch, torch.bfloat16), batch.picture
-
-    def _wave_loss(self, made: Tensor, batch: Batch, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Tensor:
-        chosen = torch.from_numpy(rows)
-        return spectral_loss(self.codec.decode(*denormalise(made[chosen])), batch.wave[chosen])
 
     def _set_rates(self, stage: Stage, done: float) -> None:
         rates = {"net": stage.lr_net, "heads": stage.lr_heads, "codes": stage.lr_codes}
@@ -145,7 +161,7 @@ def train(config: TrainConfig, options: TrainOptions, report: Report | None = No
         CheckpointError, FileFormatError: what is on disk cannot be used.
     """
     os.nice(options.niceness)
-    torch.set_num_threads(options.threads)
+    prepare_thread()
     keep_freed_memory()
     options.run.mkdir(parents=True, exist_ok=True)
     dataset = Dataset.open(options.dataset)

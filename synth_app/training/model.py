@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from synth_app.spectral.config import SpectralConfig
 from synth_app.training import harmonics
-from synth_app.training.epilogue import pixel_norm, shaped
+from synth_app.training.epilogue import compiled_shaped, pixel_norm, shaped
 
 LEAK = 0.2
 COLOURS = 2
@@ -216,8 +216,7 @@ class Generator(nn.Module):
     def compile_epilogue(self) -> None:
         """Fuse the work between convolutions into compiled loops; the first step at each resolution takes longer."""
         for block in self.blocks:
-            block.shaped = torch.compile(shaped, dynamic=False)
-        torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+            block.shaped = compiled_shaped()
 
     def inputs(self, latent: Tensor, pitch: Tensor) -> Tensor:
         """Latent and one-hot pitch side by side, [B, 317]."""

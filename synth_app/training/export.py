@@ -1,0 +1,169 @@
+"""From a trained voice to a model that the instrument can play, proven on the way out.
+
+The weights go as plain arrays to the same torch-free writer that imports use; then the finished directory is opened as
+a player would open it, and its note is compared with torch's.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synth_app.adapters.generator_onnx import OnnxGenerator
+from synth_app.adapters.model_manifest import (
+    GRAPH_NAME,
+    AnchorTable,
+    CheckTable,
+    GraphTable,
+    LayerTable,
+    Manifest,
+    file_sha256,
+    write_manifest,
+)
+from synth_app.adapters.model_store import verify_model
+from synth_app.adapters.onnx_writer import GraphOptions, write_graph
+from synth_app.core.errors import ModelError
+from synth_app.training.arrays import to_arrays
+from synth_app.training.codec import TorchCodec
+from synth_app.training.describe import Description, describe
+from synth_app.training.features import denormalise
+from synth_app.training.feed import NoteFeed
+from synth_app.training.harmonics import LOWEST_PITCH, PITCH_COUNT
+from synth_app.training.voice import Voice
+
+CHECK_PITCH = 60
+TOLERANCE = 0.05
+"""Largest difference from torch in a normalised picture that half-precision weights may make."""
+DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """Where to and under which names.
+
+    Attributes:
+        out_dir: the model directory; made or overwritten.
+        licence, attribution: of the weights, for ``model.toml`` and the card.
+        net: whether the convolutions speak; without them the model is its heads alone.
+        seed: draws the noise that all anchors share.
+        report: the evaluation's table for the card (Markdown), if there is one.
+        facts: about the training, for ``model.toml``.
+    """
+
+    out_dir: Path
+    name: str = "default"
+    description: str = "Acoustic and electronic instruments of General MIDI, learnt from free soundfonts."
+    licence: str = "CC0-1.0 (weights); see attribution for the notes they were trained on"
+    attribution: str = "Trained on notes rendered from the user's own sources."
+    net: bool = True
+    seed: int = 5
+    report: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def export_model(voice: Voice, feed: NoteFeed, options: ExportOptions) -> Manifest:
+    """Write ``generator.onnx``, ``model.toml`` and ``README.md``, open the result and compare a note with torch.
+
+    ``feed`` gives the anchors' names and, through its waves, their descriptors.
+
+    Raises:
+        ModelError: the written model does not play what torch plays.
+    """
+    options.out_dir.mkdir(parents=True, exist_ok=True)
+    config = voice.generator.config
+    if not options.net:
+        with torch.no_grad():
+            voice.generator.rgb.weight.zero_()
+            voice.generator.rgb.bias.zero_()
+    graph = write_graph(to_arrays(voice.generator), GraphOptions(config.partials, config.cosines), "fp16")
+    (options.out_dir / GRAPH_NAME).write_bytes(graph)
+    manifest = _manifest(voice, feed, options)
+    write_manifest(options.out_dir, manifest)
+    _compare(voice, manifest, options.out_dir)
+    verify_model(str(options.out_dir))
+    (options.out_dir / "README.md").write_text(card(manifest, options))
+    return manifest
+
+
+def _manifest(voice: Voice, feed: NoteFeed, options: ExportOptions) -> Manifest:
+    config = voice.generator.config
+    rng = np.random.default_rng(options.seed)
+    tail = rng.standard_normal(config.latent_size - config.code_size).round(DIGITS).tolist()
+    with torch.no_grad():
+        codes = voice.white_codes().numpy().astype(np.float64).round(DIGITS)
+    anchors = _anchors(feed, codes)
+    first = anchors[0]
+    rms = _torch_note(voice, np.array([*first.layers[0].code, *tail], np.float32))[1]
+    return Manifest(
+        name=options.name, description=options.description, licence=options.licence, attribution=options.attribution,
+        latent_size=config.latent_size, lowest_pitch=LOWEST_PITCH, highest_pitch=LOWEST_PITCH + PITCH_COUNT - 1,
+        phase_convention="centred", shared_tail=tail, anchors=anchors, training=options.facts,
+        graph=GraphTable(
+            sha256=file_sha256(options.out_dir / GRAPH_NAME), precision="fp16",
+            partials=config.partials, cosines=config.cosines,
+        ),
+        check=CheckTable(anchor=first.name, layer=0, pitch=CHECK_PITCH, rms=rms),
+    )  # fmt: skip
+
+
+def _anchors(feed: NoteFeed, codes: NDArray[np.float64]) -> list[AnchorTable]:
+    """One entry for each instrument, its layers by rising velocity; described by its loudest layer."""
+    layers: dict[str, list[LayerTable]] = {}
+    described: dict[str, Description] = {}
+    families: dict[str, str] = {}
+    for index, anchor in enumerate(feed.anchors):
+        name = anchor.instrument.name
+        layers.setdefault(name, []).append(LayerTable(velocity=anchor.velocity, code=codes[index].tolist()))
+        described[name], families[name] = describe(feed, index), anchor.instrument.family.capitalize()
+    return [
+        AnchorTable(
+            name=name, family=families[name], layers=layers[name],
+            tags=list(described[name].tags), descriptors=described[name].descriptors,
+        )
+        for name in layers
+    ]  # fmt: skip
+
+
+@torch.no_grad()
+def _torch_note(voice: Voice, latent: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """(normalised picture [2, T, F], RMS of the decoded wave) of the fixed note."""
+    pitch = torch.tensor([CHECK_PITCH - LOWEST_PITCH])
+    picture = voice.generator(torch.from_numpy(latent)[None], pitch)
+    wave = TorchCodec(voice.generator.config.spectral, "centred").decode(*denormalise(picture))
+    return picture[0].numpy(), float(wave.square().mean().sqrt())
+
+
+def _compare(voice: Voice, manifest: Manifest, directory: Path) -> None:
+    wanted, _ = _torch_note(voice, manifest.check_latent)
+    generator = OnnxGenerator(directory, "cpu")
+    try:
+        frames = generator.render(manifest.check_latent[None], np.array([CHECK_PITCH]), 0, manifest.frames)
+    finally:
+        generator.close()
+    n = manifest.normaliser
+    made = np.stack([frames.log_mel[0] * n.mag_scale + n.mag_offset, frames.inst_freq[0] * n.if_scale + n.if_offset])
+    difference = float(np.abs(made - wanted).max())
+    if difference > TOLERANCE:
+        raise ModelError(f"The exported model differs from torch by {difference:.3f}: do not ship {directory}.")
+
+
+def card(manifest: Manifest, options: ExportOptions) -> str:
+    """The model's page for people."""
+    families: dict[str, list[str]] = {}
+    for anchor in manifest.anchors:
+        families.setdefault(anchor.family, []).append(anchor.name)
+    facts = "\n".join(f"- {key.replace('_', ' ')}: {value}" for key, value in manifest.training.items())
+    lines = [
+        f"# {manifest.name}", manifest.description,
+        f"A GANSynth generator with harmonic heads: {len(manifest.anchors)} anchors, MIDI notes "
+        f"{manifest.lowest_pitch} to {manifest.highest_pitch}, 4 s at {manifest.sample_rate_hz} Hz, "
+        f"phase convention \"{manifest.phase_convention}\".",
+        "## Anchors", "\n".join(f"- **{family}**: {', '.join(names)}" for family, names in families.items()),
+        "## Training", facts or "Not recorded.",
+        "## Measured", options.report.strip() or "Not measured.",
+        "## Licence", f"{manifest.licence}.", manifest.attribution,
+    ]  # fmt: skip
+    return "\n\n".join(lines) + "\n"

@@ -1,0 +1,179 @@
+"""The trainer on a tiny data set: it learns, it stops and goes on, and its additions start at nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from synth_app.core.errors import CheckpointError, SettingsError
+from synth_app.training.arrays import load_arrays, to_arrays
+from synth_app.training.checkpoint import load_checkpoint, newest_checkpoint, restore
+from synth_app.training.codec import TorchCodec
+from synth_app.training.config import Stage, TrainConfig
+from synth_app.training.data import Dataset
+from synth_app.training.ema import Average
+from synth_app.training.features import make_pictures
+from synth_app.training.feed import NoteFeed
+from synth_app.training.loop import Run, TrainOptions, resume, train
+from synth_app.training.losses import picture_loss, spectral_loss
+from synth_app.training.model import Generator, GeneratorConfig
+from synth_app.training.voice import Voice
+
+TINY = GeneratorConfig(
+    channels=(6, 6, 6, 6, 4, 4, 2), code_size=2, hidden=16, film=8, ranks=2, partials=4, cosines=3
+)
+STAGES = (
+    Stage("heads", 8, batch=4),
+    Stage("net", 4, batch=2, coarse=1),
+    Stage("net", 4, batch=2, wave_weight=0.3, wave_notes=1),
+)
+
+
+@pytest.fixture(scope="module")
+def noisy() -> Generator:
+    """A generator whose every parameter, zero ones too, has some value."""
+    torch.manual_seed(3)
+    net = Generator(TINY)
+    with torch.no_grad():
+        for value in net.parameters():
+            value += 0.3 * torch.randn_like(value)
+    return net
+
+
+def options(dataset: Dataset, folder: Path, samples: int | None = None) -> TrainOptions:
+    return TrainOptions(
+        dataset.root, folder, niceness=0, checkpoint_s=1e9, samples=samples, compile=False
+    )
+
+
+def test_the_additions_start_at_exactly_nothing() -> None:
+    torch.manual_seed(1)
+    plain = Generator(GeneratorConfig(channels=TINY.channels, heads=False))
+    full = Generator(TINY)
+    load_arrays(full, to_arrays(plain))  # sets what the plain one lacks to zero: put the starting values back
+    fresh = Generator(TINY)
+    with torch.no_grad():
+        for part in ("side", "head"):
+            getattr(full, part).load_state_dict(getattr(fresh, part).state_dict())
+        z, pitch = torch.randn(2, 256), torch.tensor([0, 60])
+        assert torch.equal(full(z, pitch), plain(z, pitch))
+    zeros = [name for name, value in fresh.named_parameters() if not value.any()]
+    assert any("film" in name for name in zeros) and any("harm" in name for name in zeros) and "head.env.weight" in zeros
+
+
+def test_arrays_carry_a_generator_there_and_back(noisy: Generator) -> None:
+    torch.manual_seed(9)
+    other = Generator(TINY)
+    load_arrays(other, to_arrays(noisy))
+    z, pitch = torch.randn(2, 256), torch.tensor([3, 33])
+    with torch.no_grad():
+        assert torch.allclose(other(z, pitch), noisy(z, pitch), atol=1e-4)
+
+
+def test_arrays_of_another_size_are_refused(noisy: Generator) -> None:
+    arrays = to_arrays(noisy)
+    with pytest.raises(CheckpointError, match="other sizes"):
+        load_arrays(noisy, arrays | {"rgb.bias": np.zeros(3, np.float32)})
+    del arrays["block3.conv1.weight"]
+    with pytest.raises(CheckpointError, match="lacks block3"):
+        load_arrays(noisy, arrays)
+
+
+def test_a_run_goes_through_its_stages_and_learns(dataset: Dataset, tmp_path: Path) -> None:
+    config = TrainConfig(model=TINY, stages=(Stage("heads", 640, batch=8, lr_heads=1e-2, decay=0.0), *STAGES[1:]))
+    lines: list[dict[str, float]] = []
+    path = train(config, options(dataset, tmp_path), lines.append)
+    checkpoint = load_checkpoint(path)
+    assert checkpoint.samples_seen == config.samples
+    assert checkpoint.config == config
+    assert all(np.isfinite(array).all() for array in checkpoint.arrays.values())
+    feed = NoteFeed(dataset, waves=True)
+    before, after = Run(config, dataset, feed), Run(config, dataset, feed)
+    batch = feed.load(np.arange(8))
+    restore(checkpoint, after.voice, after.average, None)
+
+    def loss(run: Run) -> float:
+        with torch.no_grad():
+            latent = run.voice.latents(batch.anchor, torch.zeros(8, 256), 0.0)
+            return picture_loss(run.voice.generator.heads_only(latent, batch.pitch), batch.picture).magnitude.item()
+
+    assert loss(after) < 0.9 * loss(before)
+
+
+def test_stopping_and_going_on_changes_nothing(dataset: Dataset, tmp_path: Path) -> None:
+    config = TrainConfig(model=TINY, stages=STAGES)
+    whole = load_checkpoint(train(config, options(dataset, tmp_path / "whole")))
+    for samples in (4, 10, 14, None):
+        last = train(config, options(dataset, tmp_path / "parts", samples))
+    parts = load_checkpoint(last)
+    assert parts.samples_seen == whole.samples_seen == config.samples
+    assert len(list((tmp_path / "parts").glob("checkpoint-*.npz"))) == 2
+    assert whole.arrays.keys() == parts.arrays.keys()
+    for name, array in whole.arrays.items():
+        assert np.array_equal(array, parts.arrays[name]), name
+
+
+def test_a_run_of_other_instruments_is_not_continued(dataset: Dataset, tmp_path: Path) -> None:
+    config = TrainConfig(model=TINY, stages=STAGES)
+    train(config, options(dataset, tmp_path, 4))
+    run = Run(config, dataset.named(["dull"]))
+    with pytest.raises(SettingsError, match="other instruments"):
+        resume(run, tmp_path)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint-000000004.npz"
+    path.write_bytes(b"PK\x03\x04 cut off")
+    assert newest_checkpoint(tmp_path) == path
+    with pytest.raises(CheckpointError, match="earlier one"):
+        load_checkpoint(path)
+
+
+def test_every_note_comes_once_in_an_epoch_and_epochs_differ(dataset: Dataset) -> None:
+    make_pictures(dataset, TorchCodec(TINY.spectral, "centred").encode)
+    feed, held = NoteFeed(dataset), NoteFeed(dataset, held_out=True)
+    assert len(feed) == 44 and len(held) == 8
+    first, second = feed.order(1, 0, 44), feed.order(1, 44, 44)
+    assert sorted(first) == sorted(second) == list(range(44))
+    assert not np.array_equal(first, second)
+    assert np.array_equal(feed.order(1, 40, 10), np.concatenate([first[40:], second[:6]]))
+    assert {tuple(row) for row in feed.table.tolist()}.isdisjoint({tuple(row) for row in held.table.tolist()})
+
+
+def test_codes_are_white_whatever_they_were(dataset: Dataset) -> None:
+    voice = Voice(GeneratorConfig(channels=(4, 4, 4), code_size=5, hidden=8, film=4, ranks=1, partials=2, cosines=2), 40)
+    with torch.no_grad():
+        voice.codes.copy_(voice.codes * torch.tensor([1.0, 5.0, 0.2, 3.0, 1.0]) + 2.0)
+        white = voice.white_codes()
+    assert torch.allclose(white.mean(dim=0), torch.zeros(5), atol=1e-5)
+    assert torch.allclose(white.T @ white / 40, torch.eye(5), atol=0.03)
+
+
+def test_losses_are_least_for_the_note_itself(dataset: Dataset) -> None:
+    batch = NoteFeed(dataset, waves=True).load(np.array([0, 30]))
+    same = picture_loss(batch.picture, batch.picture)
+    other = picture_loss(batch.picture.flip(0), batch.picture)
+    assert same.magnitude.item() == 0.0 and abs(same.inst_freq.item()) < 1e-6
+    assert other.magnitude.item() > 0.01 and other.inst_freq.item() > 0.01
+    assert spectral_loss(batch.wave, batch.wave).item() == 0.0 < spectral_loss(batch.wave * 0.5, batch.wave).item()
+
+
+def test_the_average_follows_and_forgets_by_half_lives() -> None:
+    layer = torch.nn.Linear(1, 1)
+    average = Average(layer, half_life=100.0)
+    with torch.no_grad():
+        start = layer.weight.clone()
+        layer.weight += 1.0
+    average.update(layer, samples_seen=10_000, batch=100)
+    assert average.values["weight"].item() == pytest.approx(start.item() + 0.5, abs=1e-5)
+
+
+def test_the_configuration_survives_its_text() -> None:
+    config = TrainConfig(model=TINY, stages=STAGES, seed=9)
+    assert TrainConfig.from_json(config.to_json()) == config
+    with pytest.raises(CheckpointError, match="does not fit"):
+        TrainConfig.from_json('{"model": {}}')
+    assert config.stage_at(0) == (0, 0.0)
+    assert config.stage_at(8)[0] == 1
+    assert config.stage_at(16) == (2, 1.0)
