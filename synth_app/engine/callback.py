@@ -93,7 +93,7 @@ class MixerMemory:
         run_block(self.table, out.reshape(-1), len(out))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def run_block(table, out, frames):
     """Mix any number of frames into ``out``, in pieces the kernel accepts."""
     size = table[15]
@@ -121,7 +121,7 @@ def run_block(table, out, frames):
         begin += piece
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _stamp(table, frames):
     """Publish (frame, monotonic time) of a block's start; the sequence number is odd while it is being written."""
     state = carray(as_pointer(table[0]), 1, STATE)[0]

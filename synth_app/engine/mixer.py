@@ -30,6 +30,7 @@ from synth_app.engine.protocol import (
     RELEASING,
     SEGMENT,
     SEGMENT_FREED,
+    SLOTS,
     SOUNDING,
     START,
     STARTED,
@@ -44,15 +45,25 @@ SILENT_ENVELOPE = 1e-4
 SETTLED = 1e-9
 """A smoothed value this near its target becomes it: no subnormals, and the plain path can be taken."""
 
+TOO_LOUD = 1e6
+"""A sample beyond this, or not a number, is a fault of whoever made it, and is silent."""
+
+UNHEARD = 1e-20
+"""Output below this is nothing: no subnormal number leaves the mixer."""
+
 BOX_ONE = 1 << 40
 STARVING_FRAMES = 64
 """A voice this close to the edge of what is rendered fades, so that running out is never a click."""
 
+DONE_RESERVED = 2 * SLOTS
+"""Places in the ring back that are kept for the endings of voices: memory and slots hang on them."""
 
-@njit(cache=True, inline="always")
+
+@njit(cache=True, error_model="numpy", inline="always")
 def _say(done, done_indices, state, kind, slot, voice_id, frame, value):
     tail = done_indices[TAIL]
-    if tail - load_acquire(done_indices, HEAD) >= len(done):
+    reserved = 0 if kind == FINISHED else DONE_RESERVED
+    if tail - load_acquire(done_indices, HEAD) >= len(done) - reserved:
         state.lost_messages += 1
         return
     record = done[tail & (len(done) - 1)]
@@ -64,7 +75,7 @@ def _say(done, done_indices, state, kind, slot, voice_id, frame, value):
     store_release(done_indices, TAIL, tail + 1)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _start(state, slot, command):
     rate_hz = state.rate_hz
     slot.state = SOUNDING
@@ -103,12 +114,14 @@ def _start(state, slot, command):
     slot.level = 0.0
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _apply(state, slots, done, done_indices, command):
     """Carry out one command at the present frame."""
     kind = command.kind
     if kind == MASTER:
         state.master_target = command.gain_left
+        if state.frame == 0:  # nothing has sounded that it could click against
+            state.master = command.gain_left
         state.vibrato_hz = command.vibrato
         return
     slot = slots[command.slot]
@@ -165,7 +178,7 @@ def _apply(state, slots, done, done_indices, command):
         slot.next_switch = command.switch
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _finish(state, slot, index, done, done_indices, frame):
     if slot.next_buffer != 0:
         _say(done, done_indices, state, SEGMENT_FREED, index, slot.voice_id, frame, float(slot.next_buffer))
@@ -176,27 +189,108 @@ def _finish(state, slot, index, done, done_indices, frame):
     _say(done, done_indices, state, FINISHED, index, slot.voice_id, frame, slot.position)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
+def _mix_settled(state, slot, left, right, begin, end, reach):
+    """Add what a voice plays while nothing about it moves, and return the first frame that is left to do.
+
+    The same values as :func:`_mix_slot` computes for these frames, without asking at every sample.
+    """
+    rate = slot.rate
+    available = slot.origin + load_acquire(carray(as_pointer(slot.progress), 2, np.int64), 0)
+    room = (available - slot.position - 4.0 - reach) / rate
+    if not room >= 8.0:
+        return begin
+    if room < end - begin:
+        end = begin + int(room)
+    samples = carray(as_pointer(slot.buffer), 1, np.float32)
+    envelope, gain_left, gain_right = slot.envelope, slot.gain_left, slot.gain_right
+    position = slot.position
+    level = 0.0
+    bad = 0
+    whole = math.floor(position)
+    if rate == 1.0 and position == whole:
+        at = whole - slot.origin - begin
+        for i in range(begin, end):
+            value = float(samples[at + i])
+            good = abs(value) < TOO_LOUD
+            bad += 0 if good else 1
+            value = value * envelope if good else 0.0
+            left[i] += value * gain_left
+            right[i] += value * gain_right
+        for i in range(begin, end, 4):  # for a meter, so now and then is enough
+            level = max(level, abs(float(samples[at + i])) * envelope)
+        position += end - begin
+    else:
+        for i in range(begin, end):
+            value = _read(samples, slot.origin, position)
+            good = abs(value) < TOO_LOUD
+            bad += 0 if good else 1
+            value = value * envelope if good else 0.0
+            left[i] += value * gain_left
+            right[i] += value * gain_right
+            level = max(level, abs(value))
+            position += rate
+    slot.position = position
+    slot.level = level * max(gain_left, gain_right)
+    state.not_finite += bad
+    return end
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _read(samples, origin, position):
+    """The sample at a position between samples: 4-point, third-order Hermite (Catmull-Rom)."""
+    whole = math.floor(position)
+    fraction = position - whole
+    at = whole - origin
+    here = float(samples[at])
+    if fraction == 0.0:
+        return here
+    before = float(samples[at - 1]) if at > 0 else here
+    after = float(samples[at + 1])
+    later = float(samples[at + 2])
+    c1 = 0.5 * (after - before)
+    c2 = before - 2.5 * here + 2.0 * after - 0.5 * later
+    c3 = 0.5 * (later - before) + 1.5 * (here - after)
+    return ((c3 * fraction + c2) * fraction + c1) * fraction + here
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _reach(rate, rate_target, vibrato, vibrato_target):
+    """Samples that a voice needs ahead of it to fade out in time, however fast it is about to run."""
+    return STARVING_FRAMES * max(rate, rate_target) * (1.0 + max(vibrato, vibrato_target)) + 2.0
+
+
+@njit(cache=True, error_model="numpy")
 def _mix_slot(state, slot, index, left, right, lfo, begin, end, done, done_indices):
     """Add one voice to frames ``begin..end`` of the block."""
     smoothing = state.smoothing
+    moving = (
+        slot.stage != SUSTAIN or slot.fade_step != 0.0 or slot.starving != 0 or slot.state != SOUNDING
+        or slot.next_buffer != 0 or slot.vibrato != 0.0 or slot.vibrato_target != 0.0
+        or slot.rate != slot.rate_target or slot.gain_left != slot.gain_left_target
+        or slot.gain_right != slot.gain_right_target
+    )  # fmt: skip
+    first = begin
+    if not moving:
+        begin = _mix_settled(state, slot, left, right, begin, end, _reach(slot.rate, slot.rate, 0.0, 0.0))
+        if begin == end:
+            return
     progress = carray(as_pointer(slot.progress), 2, np.int64)
     final = load_acquire(progress, 1)
     available = slot.origin + load_acquire(progress, 0)
     samples = carray(as_pointer(slot.buffer), 1, np.float32)
-    level = 0.0
+    # Fields that change with every sample live in registers: a record is memory that `left` might alias.
+    position, rate, vibrato = slot.position, slot.rate, slot.vibrato
+    gain_left, gain_right = slot.gain_left, slot.gain_right
+    envelope, stage = slot.envelope, slot.stage
+    fade, fade_step, starving = slot.fade, slot.fade_step, slot.starving
+    dying = slot.state == DYING
+    level = slot.level if begin > first else 0.0
+    ended_at = -1
     for i in range(begin, end):
-        if slot.next_buffer != 0 and slot.position >= slot.next_switch:
-            _say(
-                done,
-                done_indices,
-                state,
-                SEGMENT_FREED,
-                index,
-                slot.voice_id,
-                state.frame + i - begin,
-                float(slot.buffer),
-            )
+        if slot.next_buffer != 0 and position >= slot.next_switch:
+            freed = float(slot.buffer)
+            _say(done, done_indices, state, SEGMENT_FREED, index, slot.voice_id, state.frame + i - first, freed)
             slot.buffer = slot.next_buffer
             slot.progress = slot.next_progress
             slot.origin = slot.next_origin
@@ -205,85 +299,83 @@ def _mix_slot(state, slot, index, left, right, lfo, begin, end, done, done_indic
             final = load_acquire(progress, 1)
             available = slot.origin + load_acquire(progress, 0)
             samples = carray(as_pointer(slot.buffer), 1, np.float32)
-        whole = math.floor(slot.position)
-        fraction = slot.position - whole
-        remaining = available - whole - 2
+        remaining = available - math.floor(position) - 2
         if remaining < 1 and final != 0:
-            _finish(state, slot, index, done, done_indices, state.frame + i - begin)
-            return
-        if final == 0 and slot.state != DYING:  # rendered just in time: fade before the edge, never off it
-            if slot.starving == 0 and remaining < STARVING_FRAMES * slot.rate:
-                slot.starving = 1
-                slot.fade_step = -1.0 / STARVING_FRAMES
-            elif slot.starving != 0 and remaining > 2 * STARVING_FRAMES * slot.rate:
-                slot.starving = 0
-                slot.fade_step = 1.0 / STARVING_FRAMES
-        elif slot.starving != 0 and slot.state != DYING:
-            slot.starving = 0
-            slot.fade_step = 1.0 / STARVING_FRAMES
+            ended_at = i
+            break
+        if final == 0:
+            reach = _reach(rate, slot.rate_target, vibrato, slot.vibrato_target)
+            if remaining < reach and dying:
+                fade_step = min(fade_step, -1.0 / STARVING_FRAMES)
+            elif remaining < reach and starving == 0:
+                starving = 1
+                fade_step = -1.0 / STARVING_FRAMES
+            elif remaining > 2.0 * reach and starving != 0 and not dying:
+                starving = 0
+                fade_step = 1.0 / STARVING_FRAMES
+        elif starving != 0 and not dying:
+            starving = 0
+            fade_step = 1.0 / STARVING_FRAMES
         value = 0.0
         if remaining >= 1:
-            at = whole - slot.origin
-            here = samples[at]
-            if fraction == 0.0:
-                value = float(here)
-            else:  # 4-point, third-order Hermite (Catmull-Rom)
-                before = samples[at - 1] if at > 0 else here
-                after = samples[at + 1]
-                later = samples[at + 2]
-                c1 = 0.5 * (after - before)
-                c2 = before - 2.5 * here + 2.0 * after - 0.5 * later
-                c3 = 0.5 * (later - before) + 1.5 * (here - after)
-                value = ((c3 * fraction + c2) * fraction + c1) * fraction + here
-        elif slot.starving == 1:
-            slot.starving = 2  # counted once
+            value = _read(samples, slot.origin, position)
+            if not abs(value) < TOO_LOUD:
+                value = 0.0
+                state.not_finite += 1
+        elif starving == 1:
+            starving = 2  # counted once
             state.starved += 1
         # envelope
-        if slot.stage == ATTACK:
-            slot.envelope += slot.attack_step
-            if slot.envelope >= 1.0:
-                slot.envelope = 1.0
-                slot.stage = DECAY if slot.sustain < 1.0 else SUSTAIN
-        elif slot.stage == DECAY:
-            slot.envelope = slot.sustain + (slot.envelope - slot.sustain) * slot.decay_factor
-        elif slot.stage == FADE:
-            slot.envelope *= slot.release_factor
-            if slot.envelope < SILENT_ENVELOPE:
-                _finish(state, slot, index, done, done_indices, state.frame + i - begin)
-                return
-        if slot.fade_step != 0.0:
-            slot.fade += slot.fade_step
-            if slot.fade >= 1.0:
-                slot.fade = 1.0
-                slot.fade_step = 0.0
-            elif slot.fade <= 0.0:
-                slot.fade = 0.0
-                if slot.state == DYING:
-                    _finish(state, slot, index, done, done_indices, state.frame + i - begin)
-                    return
-        elif slot.state == DYING:
-            slot.fade = 0.0
-            _finish(state, slot, index, done, done_indices, state.frame + i - begin)
-            return
+        if stage == ATTACK:
+            envelope += slot.attack_step
+            if envelope >= 1.0:
+                envelope = 1.0
+                stage = DECAY if slot.sustain < 1.0 else SUSTAIN
+        elif stage == DECAY:
+            envelope = slot.sustain + (envelope - slot.sustain) * slot.decay_factor
+            if envelope - slot.sustain < SETTLED:
+                envelope = slot.sustain
+                stage = SUSTAIN
+        elif stage == FADE:
+            envelope *= slot.release_factor
+            if envelope < SILENT_ENVELOPE:
+                ended_at = i
+                break
+        fade += fade_step
+        if fade >= 1.0:
+            fade = 1.0
+            fade_step = 0.0
+        elif fade <= 0.0:
+            fade = 0.0
+            fade_step = 0.0
+            if dying:
+                ended_at = i
+                break
         # smoothing
-        gap = slot.gain_left_target - slot.gain_left
-        slot.gain_left = slot.gain_left_target if abs(gap) < SETTLED else slot.gain_left + gap * smoothing
-        gap = slot.gain_right_target - slot.gain_right
-        slot.gain_right = slot.gain_right_target if abs(gap) < SETTLED else slot.gain_right + gap * smoothing
-        gap = slot.rate_target - slot.rate
-        slot.rate = slot.rate_target if abs(gap) < SETTLED else slot.rate + gap * smoothing
-        gap = slot.vibrato_target - slot.vibrato
-        slot.vibrato = slot.vibrato_target if abs(gap) < SETTLED else slot.vibrato + gap * smoothing
-        value *= slot.envelope * slot.fade
-        left[i] += value * slot.gain_left
-        right[i] += value * slot.gain_right
-        level = max(level, abs(value) * max(slot.gain_left, slot.gain_right))
+        gap = slot.gain_left_target - gain_left
+        gain_left = slot.gain_left_target if abs(gap) < SETTLED else gain_left + gap * smoothing
+        gap = slot.gain_right_target - gain_right
+        gain_right = slot.gain_right_target if abs(gap) < SETTLED else gain_right + gap * smoothing
+        gap = slot.rate_target - rate
+        rate = slot.rate_target if abs(gap) < SETTLED else rate + gap * smoothing
+        gap = slot.vibrato_target - vibrato
+        vibrato = slot.vibrato_target if abs(gap) < SETTLED else vibrato + gap * smoothing
+        value *= envelope * fade
+        left[i] += value * gain_left
+        right[i] += value * gain_right
+        level = max(level, abs(value) * max(gain_left, gain_right))
         if remaining >= 1:  # a starving voice waits in place
-            slot.position += slot.rate * (1.0 + slot.vibrato * lfo[i])
+            position += rate * (1.0 + vibrato * lfo[i])
+    slot.position, slot.rate, slot.vibrato = position, rate, vibrato
+    slot.gain_left, slot.gain_right = gain_left, gain_right
+    slot.envelope, slot.stage = envelope, stage
+    slot.fade, slot.fade_step, slot.starving = fade, fade_step, starving
     slot.level = level
+    if ended_at >= 0:
+        _finish(state, slot, index, done, done_indices, state.frame + ended_at - first)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _limit(state, left, right, frames, delay_left, delay_right, box, window_gain, window_at):
     """Look-ahead sample-peak limiter, in place; delays by ``len(box)`` frames.
 
@@ -327,8 +419,8 @@ def _limit(state, left, right, frames, delay_left, delay_right, box, window_gain
         state.limiter_index = now + 1
 
 
-@njit(cache=True)
-def _collect(state, commands, command_indices, pending, end):
+@njit(cache=True, error_model="numpy")
+def _collect(state, commands, command_indices, pending):
     """Move published commands into the pending list, kept in order of frame (first come first among equals)."""
     head = command_indices[HEAD]
     tail = load_acquire(command_indices, TAIL)
@@ -347,7 +439,7 @@ def _collect(state, commands, command_indices, pending, end):
     store_release(command_indices, HEAD, head)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def mix_block(
     state_array, slots, commands, command_indices, pending, done, done_indices,
     delay_left, delay_right, box, window_gain, window_at, tap, scratch, out, frames,
@@ -360,15 +452,10 @@ def mix_block(
     """
     state = state_array[0]
     left, right, lfo = scratch[0], scratch[1], scratch[2]
-    step = 2.0 * math.pi * state.vibrato_hz / state.rate_hz
     for i in range(frames):
         left[i] = 0.0
         right[i] = 0.0
-        lfo[i] = math.sin(state.vibrato_phase)
-        state.vibrato_phase += step
-        if state.vibrato_phase > 2.0 * math.pi:
-            state.vibrato_phase -= 2.0 * math.pi
-    _collect(state, commands, command_indices, pending, state.frame + frames)
+    _collect(state, commands, command_indices, pending)
     first = state.frame
     at = 0
     taken = 0
@@ -377,25 +464,28 @@ def mix_block(
             command = pending[taken]
             if 0 < command.due_frame < state.frame and command.kind != MASTER:
                 state.late += 1
-                _say(
-                    done,
-                    done_indices,
-                    state,
-                    LATE,
-                    command.slot,
-                    command.voice_id,
-                    state.frame,
-                    float(command.due_frame),
-                )
+                due = float(command.due_frame)
+                _say(done, done_indices, state, LATE, command.slot, command.voice_id, state.frame, due)
             _apply(state, slots, done, done_indices, command)
             taken += 1
         stop = frames
         if taken < state.pending and pending[taken].due_frame < first + frames:
             stop = pending[taken].due_frame - first
+        step = 2.0 * math.pi * state.vibrato_hz / state.rate_hz
+        for i in range(at, stop):
+            lfo[i] = math.sin(state.vibrato_phase)
+            state.vibrato_phase += step
+            if state.vibrato_phase > 2.0 * math.pi:
+                state.vibrato_phase -= 2.0 * math.pi
         for index in range(len(slots)):
             slot = slots[index]
             if slot.state != FREE:
                 _mix_slot(state, slot, index, left, right, lfo, at, stop, done, done_indices)
+        for i in range(at, stop):
+            gap = state.master_target - state.master
+            state.master = state.master_target if abs(gap) < SETTLED else state.master + gap * state.smoothing
+            left[i] *= state.master
+            right[i] *= state.master
         state.frame += stop - at
         at = stop
     if taken > 0:
@@ -403,11 +493,7 @@ def mix_block(
             pending[i] = pending[i + taken]
         state.pending -= taken
     for i in range(frames):
-        gap = state.master_target - state.master
-        state.master = state.master_target if abs(gap) < SETTLED else state.master + gap * state.smoothing
-        left[i] *= state.master
-        right[i] *= state.master
-        if not (abs(left[i]) < 1e6 and abs(right[i]) < 1e6):
+        if not (abs(left[i]) < TOO_LOUD and abs(right[i]) < TOO_LOUD):
             left[i] = 0.0
             right[i] = 0.0
             state.not_finite += 1
@@ -415,8 +501,8 @@ def mix_block(
     _limit(state, left, right, frames, delay_left, delay_right, box, window_gain, window_at)
     tap_frames = len(tap) // 2
     for i in range(frames):
-        out[2 * i] = np.float32(left[i])
-        out[2 * i + 1] = np.float32(right[i])
+        out[2 * i] = np.float32(left[i]) if abs(left[i]) > UNHEARD else np.float32(0.0)
+        out[2 * i + 1] = np.float32(right[i]) if abs(right[i]) > UNHEARD else np.float32(0.0)
         place = (state.tap_frame + i) % tap_frames
         tap[2 * place] = out[2 * i]
         tap[2 * place + 1] = out[2 * i + 1]

@@ -113,7 +113,7 @@ STATE = np.dtype(
         ("late", "i8"),
         ("starved", "i8"),
         ("refused", "i8"),  # starts that found their slot taken: a bug if it ever rises
-        ("lost_messages", "i8"),  # done ring full: a bug if it ever rises
+        ("lost_messages", "i8"),  # done ring full: nobody listened for a long time. The ends of voices are never lost
         ("not_finite", "i8"),  # samples replaced by silence
         ("reduction", "f8"),  # lowest limiter gain of the latest block
         ("pending", "i8"),  # commands waiting for their frame
