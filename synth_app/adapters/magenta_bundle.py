@@ -1,11 +1,11 @@
 """Reads TensorFlow's V2 checkpoints ("tensor bundles") without TensorFlow.
 
-``<prefix>.index`` is a LevelDB-style table: prefix-compressed entries in blocks, an index block over them, and a footer
-with a magic number. Key "" holds the header (number of shards), every other key is a tensor's name and holds its type,
-shape, shard, offset, size and checksum. ``<prefix>.data-NNNNN-of-NNNNN`` are the values, raw, little-endian. Every block
-and every tensor carries a masked CRC-32C, and every one is checked.
+``<prefix>.index`` is a LevelDB-style table: prefix-compressed entries in blocks, an index block over them, and a
+footer with a magic number. Key "" holds the header (number of shards), every other key is a tensor's name and holds its
+type, shape, shard, offset, size and checksum. ``<prefix>.data-NNNNN-of-NNNNN`` are the values, raw, little-endian.
+Every block and every tensor carries a masked CRC-32C, and every one is checked.
 
-The formats: TensorFlow's ``tensor_bundle.proto`` and LevelDB's ``table_format.md``; nothing here is taken from their code.
+The formats: TensorFlow's ``tensor_bundle.proto`` and LevelDB's ``table_format.md``; none of their code is here.
 """
 
 from __future__ import annotations

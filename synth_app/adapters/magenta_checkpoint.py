@@ -50,7 +50,7 @@ ATTRIBUTION = "GANSynth: Engel, Agrawal, Chen, Gulrajani, Donahue, Roberts (ICLR
 
 @dataclass(frozen=True, slots=True)
 class PaddingTest:
-    """What frames 0 to 2 say over a few notes, normalised: median magnitude, and median distance of frequency from 0."""
+    """What frames 0 to 2 say, normalised: median magnitude, and median distance of the frequency from 0."""
 
     magnitude: float
     inst_freq: float
@@ -219,7 +219,7 @@ def _warnings(padding: PaddingTest, step: int | None) -> tuple[str, ...]:
         )
     if step is not None and step < FINISHED_STEP:
         warnings.append(
-            f"The checkpoint has seen {step:,} images of the {FINISHED_STEP:,} after which its last stage stands alone, "
+            f"The checkpoint has seen {step:,} images, and its last stage stands alone only after {FINISHED_STEP:,}, "
             "so the model may not sound as it should."
         )
     return tuple(warnings)

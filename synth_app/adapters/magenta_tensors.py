@@ -32,7 +32,8 @@ FINISHED_STEP = 9_600_000
 _ROOT = "Generator/progressive_gan_generator/progressive_gan_block_"
 _EMA = "/ExponentialMovingAverage"
 _MAX_INDEX_BYTES = 64 << 20
-_QUANTISED = {"uint8": np.dtype("<u1"), "uint16": np.dtype("<u2"), "float16": np.dtype("<f2")}
+_PLAIN: dict[str, Any] = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4")}
+_QUANTISED: dict[str, Any] = {"uint8": np.dtype("<u1"), "uint16": np.dtype("<u2"), "float16": np.dtype("<f2")}
 MANIFEST = "weights_manifest.json"
 
 
@@ -191,7 +192,7 @@ def _tfjs_tensor(weight: dict[str, Any], data: bytes, place: int) -> tuple[Float
     shape = [int(size) for size in weight["shape"]]
     quantised = weight.get("quantization")
     kind = str(quantised["dtype"] if quantised else weight["dtype"])
-    dtype = _QUANTISED.get(kind) if quantised else {"float32": np.dtype("<f4"), "int32": np.dtype("<i4")}.get(kind)
+    dtype = (_QUANTISED if quantised else _PLAIN).get(kind)
     if dtype is None or min(shape, default=0) < 0:
         raise CheckpointError(f"The tensor {weight['name']} is stored as {kind}, which is not read here.")
     end = place + math.prod(shape) * dtype.itemsize
