@@ -20,6 +20,7 @@ from synth_app.render.board import DemandBoard
 from synth_app.render.cache import NoteCache
 from synth_app.render.finish import Finisher
 from synth_app.render.ports import Generator
+from synth_app.render.streams import StreamWorker
 from synth_app.render.worker import RenderWorker
 from synth_app.timbre.anchors import Anchor
 from synth_app.timbre.palette import Palette
@@ -27,6 +28,9 @@ from synth_app.timbre.patch import Patch, PatchAnchor
 
 DELAY_BLOCKS = 2
 """The designed delay from an event to its frame, in blocks: one for the hand-over and one for the block being mixed."""
+
+OFFLINE_BLOCK_FRAMES = 512
+"""Frames mixed at a time when nobody waits."""
 
 GREETING = "Welcome"
 """The factory preset that greets a player who has none yet."""
@@ -40,6 +44,7 @@ class Core:
     clock: FrameClock
     control: ControlLoop
     worker: RenderWorker
+    streams: StreamWorker
     board: DemandBoard
     reporter: Reporter
 
@@ -71,12 +76,15 @@ def build_core(
     """
     finisher = Finisher(generator.info, memory.rate_hz)
     board = DemandBoard()
+    lead = 0 if live else 2 * round(OFFLINE_BLOCK_FRAMES * finisher.rate_hz / memory.rate_hz)
+    streams = StreamWorker(finisher, lambda voice_id, chunk: control.take_chunk(voice_id, chunk), lead)
     control = ControlLoop(
         Performer(palette, settings),
         Stage(memory),
         NoteCache(finisher.new_note),
         board,
         finisher,
+        streams,
         clock,
         delay_frames,
         inbox,
@@ -84,8 +92,8 @@ def build_core(
         prefetch=live,
         on_program=on_program,
     )
-    worker = RenderWorker(generator, finisher, board, clock.frame_now, inbox.wake)
-    return Core(memory, clock, control, worker, board, Reporter(memory, control))
+    worker = RenderWorker(generator, finisher, board, inbox.wake)
+    return Core(memory, clock, control, worker, streams, board, Reporter(memory, control))
 
 
 def fallback_patch(anchors: tuple[Anchor, ...]) -> Patch:

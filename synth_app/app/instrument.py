@@ -1,7 +1,8 @@
 """The running instrument: threads around one core, and the face that the panel and the command line see.
 
-Threads: ``midi`` polls the inputs, ``control`` steps the control loop, ``render`` owns the generator, ``steward`` looks
-after devices once a second. The audio callback runs on PortAudio's own thread. Who writes what is in docs/threads.md.
+Threads: ``midi`` polls the inputs, ``control`` steps the control loop, ``render`` calls the generator, ``stream`` keeps
+held notes ahead of their playheads, ``steward`` looks after devices once a second. The audio callback runs on
+PortAudio's own thread. Who writes what is in docs/threads.md.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from synth_app.timbre.patch import Patch, PatchAnchor
 log = logging.getLogger(__name__)
 
 MIDI_POLL_S = 0.001
+STREAM_POLL_S = 0.003
 CONTROL_WAIT_S = 0.02
 SNAPSHOT_NS = 20_000_000
 STEWARD_S = 1.0
@@ -84,6 +86,7 @@ class LiveInstrument:
         self._core: Core | None = None
         self._control_lock = threading.Lock()
         self._render_lock = threading.Lock()
+        self._stream_lock = threading.Lock()
         self._chores: deque[Callable[[], None]] = deque()
         self._chore_ready = threading.Event()
         self._recorder: Recorder | None = None
@@ -116,6 +119,7 @@ class LiveInstrument:
         self._banner = self.library.notice
         self._survey()
         self._spawn("render", self._render_loop)
+        self._spawn("stream", self._stream_loop)
         self._spawn("control", self._control_loop)
         self._spawn("midi", self._midi_loop)
         self._spawn("steward", self._steward_loop)
@@ -266,7 +270,7 @@ class LiveInstrument:
     def _stop_core(self) -> None:
         """Fade out, take the engine away from its threads, and close the output."""
         self.fade_out()
-        with self._control_lock, self._render_lock:
+        with self._control_lock, self._render_lock, self._stream_lock:
             self._core = None
         self._close_stream()
 
@@ -325,6 +329,15 @@ class LiveInstrument:
                     time.sleep(CONTROL_WAIT_S)
         self.library.generator.close()
 
+    def _stream_loop(self) -> None:
+        ask_for_real_time()
+        while self._running:
+            with self._stream_lock:
+                core = self._core
+                if core is not None:
+                    core.streams.step()
+            time.sleep(STREAM_POLL_S)
+
     def _render(self, core: Core) -> bool:
         """One slice; a generator that fails says so, and what is cached goes on playing."""
         try:
@@ -357,8 +370,6 @@ class LiveInstrument:
         while self._running:
             self._chore_ready.wait(STEWARD_S)
             self._chore_ready.clear()
-            if not self._running:
-                return
             try:
                 while self._chores:
                     self._chores.popleft()()

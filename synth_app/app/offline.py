@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.adapters.audio_file import WavFile
-from synth_app.app.compose import Core, build_core
+from synth_app.app.compose import OFFLINE_BLOCK_FRAMES, Core, build_core
 from synth_app.core.events import Event, NoteOff, NoteOn
 from synth_app.engine.callback import MixerMemory
 from synth_app.engine.inbox import Inbox
@@ -28,7 +28,6 @@ from synth_app.timbre.patch import Patch
 if TYPE_CHECKING:
     from synth_app.app.library import Library
 
-BLOCK_FRAMES = 512
 TAIL_LIMIT_S = 20.0
 DEFAULT_RATE_HZ = 48_000
 
@@ -59,15 +58,15 @@ def play_score(core: Core, events: Sequence[Event], end_ns: int) -> Iterator[NDA
     end_frame = round(end_ns * core.memory.rate_hz / 1e9) + skip
     limit = end_frame + round(TAIL_LIMIT_S * core.memory.rate_hz)
     while frame < limit:
-        stop_ns = round((frame + BLOCK_FRAMES) * 1e9 / core.memory.rate_hz)
+        stop_ns = round((frame + OFFLINE_BLOCK_FRAMES) * 1e9 / core.memory.rate_hz)
         due: list[Event] = []
         while at < len(events) and events[at].time_ns < stop_ns:
             due.append(events[at])
             at += 1
         _settle(core, stop_ns, due)
-        out = np.empty((BLOCK_FRAMES, 2), np.float32)
+        out = np.empty((OFFLINE_BLOCK_FRAMES, 2), np.float32)
         core.memory.mix(out)
-        frame += BLOCK_FRAMES
+        frame += OFFLINE_BLOCK_FRAMES
         if skip:
             dropped = min(skip, len(out))
             out, skip = out[dropped:], skip - dropped
@@ -77,9 +76,14 @@ def play_score(core: Core, events: Sequence[Event], end_ns: int) -> Iterator[NDA
 
 
 def _settle(core: Core, now_ns: int, events: Sequence[Event]) -> None:
-    """Step control and worker until every voice has the samples of the coming block."""
+    """Step control, streams and worker until every voice has the samples of the coming block."""
     core.control.step(now_ns, events)
-    while core.control.needs_samples(BLOCK_FRAMES) and core.worker.step():
+    while True:
+        worked = core.streams.step()
+        if core.control.needs_samples(OFFLINE_BLOCK_FRAMES):
+            worked = core.worker.step() or worked
+        if not worked:
+            return
         core.control.step(now_ns, ())
 
 

@@ -49,7 +49,7 @@ _TABLE = (
         "Level held while the key is down; 0 leaves the note's own.",
     ),
     ParamSpec(
-        "release_ms", "Release", 5.0, 10000.0, 300.0, "ms", True, "Time to fall by 60 dB after the key is let go."
+        "release_ms", "Release", 0.0, 10000.0, 0.0, "ms", True, "Time to fall by 60 dB; 0 leaves the note's own release."
     ),
     ParamSpec(
         "velocity_range_db",

@@ -10,11 +10,15 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+
+import numpy as np
 
 from synth_app.core.events import Event, VoiceDone
 from synth_app.core.units import semitones_to_ratio
 from synth_app.engine.inbox import Inbox
-from synth_app.engine.stage import AT_ONCE, KILL_FADE_S, Finished, Late, Sounding, Stage, Started
+from synth_app.engine.planning import Planning
+from synth_app.engine.stage import AT_ONCE, Finished, Late, Sounding, Stage, Started
 from synth_app.engine.timing import DelayStatistics, FrameClock
 from synth_app.engine.voices import EngineVoice, Phase
 from synth_app.performer.actions import (
@@ -31,11 +35,11 @@ from synth_app.performer.actions import (
     WantsChanged,
 )
 from synth_app.performer.performer import Performer
-from synth_app.render.board import Demand, DemandBoard
+from synth_app.render.board import DemandBoard
 from synth_app.render.cache import NoteCache
 from synth_app.render.finish import Finisher
 from synth_app.render.note import Note
-from synth_app.render.planner import Timbre, plan
+from synth_app.render.streams import Chunk, Stream, StreamWorker
 from synth_app.timbre.palette import Palette
 
 log = logging.getLogger(__name__)
@@ -56,7 +60,8 @@ PREVIEW_GAIN = 0.5
 PREVIEW_HELD_NS = 600_000_000
 PREVIEW_RELEASE_MS = 400.0
 
-PLAN_EVERY_NS = 15_000_000
+STAND_IN_RELEASE_MS = 250.0
+"""Release of a stand-in whose patch leaves the release to the note."""
 
 
 class ControlLoop:
@@ -66,6 +71,7 @@ class ControlLoop:
         performer: decides.
         stage: the mixer's slots.
         cache, board, finisher: notes in memory, what to render, and how notes are made.
+        streams: what voices go on with beyond their cached note.
         clock: times to frames.
         delay_frames: designed delay from an event's time to its frame.
         inbox: where events come from.
@@ -81,6 +87,7 @@ class ControlLoop:
         cache: NoteCache,
         board: DemandBoard,
         finisher: Finisher,
+        streams: StreamWorker,
         clock: FrameClock,
         delay_frames: int,
         inbox: Inbox,
@@ -99,6 +106,7 @@ class ControlLoop:
         self.late = 0
         self.refused = 0
         self.banner = ""
+        self.streams = streams
         self._finisher = finisher
         self._clock = clock
         self.delay_frames = delay_frames
@@ -106,16 +114,19 @@ class ControlLoop:
         self._note_ratio = finisher.rate_hz / device_rate_hz
         self._lead_samples = round(START_LEAD_S * finisher.rate_hz)
         self._voices: dict[int, EngineVoice] = {}
+        self._chunks: deque[tuple[int, Chunk]] = deque()
         self._calls: deque[Callable[[], Sequence[Action]]] = deque()
-        self._prefetch = prefetch
-        self._plan_due_ns: int | None = 0 if prefetch else None
-        self._last_plan_ns = -PLAN_EVERY_NS
-        self._ahead: list[Demand] | None = None
-        self._urgent_changed = True
+        self._bridges = prefetch
+        self._planning = Planning(performer, cache, board, finisher, streams, clock, device_rate_hz, ahead=prefetch)
         self._on_program = on_program
         self._preview_id = FIRST_PREVIEW_ID
 
     # -- the face to other threads -------------------------------------------------------------------------------
+
+    def take_chunk(self, voice_id: int, chunk: Chunk) -> None:
+        """A stream has a chunk for its voice (stream thread)."""
+        self._chunks.append((voice_id, chunk))
+        self.inbox.wake()
 
     def set_palette(self, palette: Palette, now_ns: int) -> None:
         """Switch the patch, from any thread; carried out at the next step."""
@@ -146,7 +157,11 @@ class ControlLoop:
             if voice.waiting:
                 return True
             reach = self.stage.position(voice.slot, voice.voice_id) + 2.0 * frames * voice.rate * self._note_ratio
-            if not voice.note.complete and voice.note.available < reach + self._lead_samples:
+            stream = self.streams.get(voice.voice_id)
+            if stream is not None and stream.chunk is not None:
+                if not stream.ended and stream.chunk.edge < reach + self._lead_samples:
+                    return True
+            elif not voice.note.complete and voice.note.available < reach + self._lead_samples:
                 return True
         return False
 
@@ -165,6 +180,7 @@ class ControlLoop:
             self._carry_out(self._calls.popleft()())
         for event in events:
             self._carry_out(self.performer.handle(event))
+        self._go_over()
         tick = self.performer.next_tick_ns
         if tick is not None and now_ns >= tick:
             self._carry_out(self.performer.tick(now_ns))
@@ -172,14 +188,11 @@ class ControlLoop:
         for voice in [v for v in self._voices.values() if v.waiting]:
             self._try_start(voice, now_frame)
         self.stage.commit()
-        if self._plan_due_ns is not None and now_ns >= self._plan_due_ns:
-            self._plan(now_ns)
-        if self._urgent_changed or self._ahead is not None:
-            self._publish()
+        self._planning.step(now_ns, self._voices.values())
 
     def next_wake_ns(self, now_ns: int) -> int | None:
         """When :meth:`step` should run again even if nothing arrives."""
-        times = [t for t in (self._plan_due_ns, self.performer.next_tick_ns) if t is not None]
+        times = [t for t in (self._planning.due_ns, self.performer.next_tick_ns) if t is not None]
         if self.waiting:
             times.append(now_ns + 2_000_000)
         return min(times, default=None)
@@ -205,7 +218,8 @@ class ControlLoop:
 
     def _forget(self, voice: EngineVoice) -> None:
         del self._voices[voice.voice_id]
-        self._urgent_changed = True
+        self.streams.end(voice.voice_id)
+        self._planning.voices_changed = True
         self._carry_out(self.performer.handle(VoiceDone(0, voice.voice_id)))
 
     # -- the performer's actions ---------------------------------------------------------------------------------
@@ -227,11 +241,11 @@ class ControlLoop:
                 case GainVoice():
                     self._gain(action)
                 case RetimbreVoice():
-                    pass  # a held note keeps the timbre it was struck with; new notes follow the morph
+                    self._retimbre(action)
                 case SetMaster(time_ns=time_ns, gain=gain, vibrato_hz=vibrato_hz):
                     self.stage.master(self._frame(time_ns), gain, vibrato_hz)
                 case WantsChanged():
-                    self._want_plan(action.time_ns)
+                    self._planning.want(action.time_ns)
                 case ChooseProgram(bank=bank, program=program):
                     self._on_program(bank, program)
 
@@ -242,12 +256,16 @@ class ControlLoop:
             gain_left=action.gain_left, gain_right=action.gain_right,
         )  # fmt: skip
         self._voices[voice.voice_id] = voice
-        self._urgent_changed = True
+        self._planning.voices_changed = True
         if self._ready(note):
             self._begin(voice, voice.due_frame)
 
     def _ready(self, note: Note, position: float = 0.0) -> bool:
-        return note.complete or note.available >= position + self._lead_samples
+        return self._planning.ready(note, position + self._lead_samples)
+
+    def warm_share(self, now_ns: int) -> float:
+        """Share of the keyboard whose notes at the present timbre can sound at once."""
+        return self._planning.warm_share(now_ns, self._lead_samples)
 
     def _sounding(self, voice: EngineVoice) -> Sounding:
         return Sounding(
@@ -264,22 +282,59 @@ class ControlLoop:
         voice.start_frame = due_frame or voice.due_frame
         latched = voice.phase is Phase.LATCHED
         voice.phase = Phase.SOUNDING
+        position = partial(self.stage.position, slot, voice.voice_id)
+        self.streams.begin(Stream(voice.voice_id, voice.note, position, np.random.default_rng(voice.voice_id)))
         if latched:
             self._release(voice, voice.start_frame + voice.held_frames)
 
     def _release(self, voice: EngineVoice | None, frame: int) -> None:
         if voice is None:
             return
+        release_ms = voice.action.envelope.release_ms
         if voice.phase is Phase.PENDING:
             voice.phase = Phase.LATCHED
             voice.held_frames = max(0, frame - voice.due_frame)
             if voice.stand_in >= 0:
-                self.stage.release(voice.stand_in, voice.voice_id, frame, voice.action.envelope.release_ms)
+                self.stage.release(voice.stand_in, voice.voice_id, frame, release_ms or STAND_IN_RELEASE_MS)
         elif voice.phase is Phase.SOUNDING:
             voice.phase = Phase.RELEASING
-            release_ms = voice.action.envelope.release_ms
-            self.stage.release(voice.slot, voice.voice_id, max(frame, voice.start_frame), release_ms)
-            self._urgent_changed = True
+            if release_ms:
+                self.stage.release(voice.slot, voice.voice_id, max(frame, voice.start_frame), release_ms)
+            self._end_stream(voice, frame)
+            self._planning.voices_changed = True
+
+    def _end_stream(self, voice: EngineVoice, frame: int) -> None:
+        """Let the model's own release begin, once the voice has come as far as ``frame``."""
+        stream = self.streams.get(voice.voice_id)
+        if stream is not None:
+            stream.release_at = (frame - voice.start_frame) * voice.rate * self._note_ratio
+            stream.released = True
+
+    def _retimbre(self, action: RetimbreVoice) -> None:
+        """Let a held voice follow the morph from its playhead on; only the newest wish is kept."""
+        voice = self._voices.get(action.voice_id)
+        if voice is None or voice.phase is not Phase.SOUNDING:
+            return
+        voice.coming = self.cache.want(action.note_key, action.latent)
+        self._planning.voices_changed = True
+
+    def _follow(self) -> None:
+        """Hand each stream its next note once it has taken up the one before: no wish is starved by newer ones."""
+        for voice in self._voices.values():
+            stream = self.streams.get(voice.voice_id)
+            if voice.coming is not None and stream is not None and stream.target is None:
+                stream.target, voice.coming = voice.coming, None
+                self._planning.voices_changed = True
+
+    def _go_over(self) -> None:
+        """Send finished chunks on to the mixer."""
+        while self._chunks:
+            voice_id, chunk = self._chunks.popleft()
+            voice = self._voices.get(voice_id)
+            if voice is not None and voice.slot >= 0:
+                self.stage.go_over(voice.slot, voice_id, chunk)
+                self._planning.voices_changed = True
+        self._follow()
 
     def _kill(self, voice: EngineVoice | None, frame: int) -> None:
         if voice is None:
@@ -291,7 +346,7 @@ class ControlLoop:
         elif voice.phase is not Phase.DYING:
             voice.phase = Phase.DYING
             self.stage.kill(voice.slot, voice.voice_id, max(frame, voice.start_frame))
-            self._urgent_changed = True
+            self._planning.voices_changed = True
 
     def _tune(self, action: TuneVoice) -> None:
         voice = self._voices.get(action.voice_id)
@@ -337,7 +392,7 @@ class ControlLoop:
         elif self._ready(voice.note):
             in_time = now_frame + self.delay_frames // 2 < voice.due_frame
             self._begin(voice, voice.due_frame if in_time else AT_ONCE)
-        elif self._prefetch and now_frame - (voice.due_frame - self.delay_frames) > BRIDGE_AFTER_S * self._rate_hz:
+        elif self._bridges and now_frame - (voice.due_frame - self.delay_frames) > BRIDGE_AFTER_S * self._rate_hz:
             self._bridge(voice, now_frame)
 
     def _bridge(self, voice: EngineVoice, now_frame: int) -> None:
@@ -357,7 +412,7 @@ class ControlLoop:
             voice.stand_in_frame = now_frame
             self.bridged += 1
             if voice.phase is Phase.LATCHED:
-                release_ms = voice.action.envelope.release_ms
+                release_ms = voice.action.envelope.release_ms or STAND_IN_RELEASE_MS
                 self.stage.release(slot, voice.voice_id, now_frame + voice.held_frames, release_ms)
 
     def _try_exchange(self, voice: EngineVoice, now_frame: int) -> None:
@@ -377,60 +432,3 @@ class ControlLoop:
             replace(self._sounding(voice), envelope=open_envelope, position=position, fade_in_s=EXCHANGE_S),
         )  # fmt: skip
         voice.start_frame = voice.stand_in_frame
-
-    # -- planning ------------------------------------------------------------------------------------------------
-
-    def _want_plan(self, now_ns: int) -> None:
-        if self._prefetch and self._plan_due_ns is None:
-            self._plan_due_ns = max(now_ns, self._last_plan_ns + PLAN_EVERY_NS)
-
-    def _plan(self, now_ns: int) -> None:
-        self._plan_due_ns = None
-        self._last_plan_ns = now_ns
-        wants = self.performer.wants()
-        self.cache.round += 1
-        wishes = plan(
-            wants.model_id,
-            [Timbre(w.latent, w.latent_key) for w in wants.latents],
-            [Timbre(w.latent, w.latent_key) for w in wants.ahead],
-            wants.recent, wants.hand_pitch, wants.lowest_pitch, wants.highest_pitch,
-        )  # fmt: skip
-        room = self.cache.budget_bytes
-        ahead = []
-        for wish in wishes:
-            room -= self._finisher.slice_bytes(wish.whole)
-            if room < 0:
-                break
-            note = self.cache.want(wish.key, wish.timbre.latent)
-            ahead.append(Demand(note, self._finisher.frames if wish.whole else self._finisher.first_stop))
-        for voice in self._voices.values():
-            voice.note.wanted = self.cache.round
-        self.cache.evict()
-        self._ahead = ahead
-
-    def _publish(self) -> None:
-        urgent = []
-        for voice in self._voices.values():
-            if voice.waiting:
-                urgent.append(Demand(voice.note, self._finisher.frames))
-            elif voice.phase is Phase.SOUNDING:
-                rate = voice.rate * self._note_ratio
-                urgent.append(Demand(voice.note, self._finisher.frames, voice.start_frame, rate))
-            else:  # nobody hears more than its release
-                rate = voice.rate * self._note_ratio
-                tail_s = KILL_FADE_S if voice.phase is Phase.DYING else voice.action.envelope.release_ms * 1.4e-3
-                heard = (self._clock.frame_now() - voice.start_frame + tail_s * self._rate_hz) * rate
-                until = self._finisher.frame_of_sample(heard)
-                urgent.append(Demand(voice.note, until, voice.start_frame, rate))
-        self.board.publish(urgent, self._ahead)
-        self._ahead = None
-        self._urgent_changed = False
-
-    def warm_share(self) -> float:
-        """Share of the keyboard whose notes at the present timbre can sound at once."""
-        wants = self.performer.wants()
-        if not wants.latents:
-            return 0.0
-        family = self.cache.family(wants.model_id, wants.latents[0].latent_key)
-        ready = sum(self._ready(note) for note in family)
-        return ready / (wants.highest_pitch - wants.lowest_pitch + 1)

@@ -83,7 +83,7 @@ class Reporter:
             queue=control.board.queue_length(),
             cache_notes=len(control.cache),
             cache_bytes=control.cache.used_bytes,
-            warm=control.warm_share(),
+            warm=control.warm_share(now_ns),
             provider=around.provider,
             model=around.model,
             audio_device=around.audio_device,

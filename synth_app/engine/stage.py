@@ -19,6 +19,8 @@ from synth_app.engine.protocol import (
     LATE,
     MASTER,
     RELEASE,
+    SEGMENT,
+    SEGMENT_FREED,
     SLOTS,
     START,
     STARTED,
@@ -26,6 +28,7 @@ from synth_app.engine.protocol import (
 )
 from synth_app.performer.actions import EnvelopeTimes
 from synth_app.render.note import Note
+from synth_app.render.streams import Chunk
 
 KILL_FADE_S = 0.005
 AT_ONCE = 0
@@ -85,6 +88,7 @@ class Stage:
         self._memory = memory
         self._free = deque(range(SLOTS))
         self._notes: dict[int, Note] = {}
+        self._lent: dict[int, dict[tuple[int, int], Chunk]] = {}
         self._overflow: deque[tuple[float, ...]] = deque()
         self._dirty = False
 
@@ -108,6 +112,15 @@ class Stage:
             release_s=e.release_ms / 1e3, fade_in_s=sounding.fade_in_s,
         )  # fmt: skip
         return slot
+
+    def go_over(self, slot: int, voice_id: int, chunk: Chunk) -> None:
+        """Let a slot read on in a chunk from its switch on."""
+        address = chunk.audio.ctypes.data
+        self._lent.setdefault(slot, {})[voice_id, address] = chunk
+        self._put(
+            SEGMENT, slot, voice_id, AT_ONCE, buffer=address, progress=chunk.progress.ctypes.data, origin=chunk.origin,
+            switch=chunk.switch,
+        )  # fmt: skip
 
     def release(self, slot: int, voice_id: int, due_frame: int, release_ms: float) -> None:
         """Let a slot end over its release time."""
@@ -151,8 +164,13 @@ class Stage:
                 news.append(Started(slot, voice_id, frame, int(value)))
             elif kind == FINISHED:
                 self._notes.pop(slot).pins -= 1
+                self._lent.pop(slot, None)
                 self._free.append(slot)
                 news.append(Finished(slot, voice_id))
+            elif kind == SEGMENT_FREED:
+                self._lent.get(slot, {}).pop(
+                    (voice_id, int(value)), None
+                )  # a note's own buffer stays pinned until FINISHED
             elif kind == LATE:
                 news.append(Late(slot, voice_id, frame, int(value)))
         return news

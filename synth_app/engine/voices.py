@@ -35,6 +35,7 @@ class EngineVoice:
         slot: its mixer slot, -1 before it has one.
         start_frame: the frame at which its note's first sample played, or would have.
         held_frames: for LATCHED: how long the key was down.
+        coming: the note its morph asks for next, while its stream still waits for the one before.
         stand_in: (slot, note, start_frame) while a stand-in sounds for it.
     """
 
@@ -49,6 +50,7 @@ class EngineVoice:
     vibrato: float = 0.0
     gain_left: float = 0.0
     gain_right: float = 0.0
+    coming: Note | None = None
     stand_in: int = -1
     stand_in_ratio: float = 1.0
     stand_in_frame: int = 0

@@ -6,8 +6,9 @@ ever rendered. Order on the board is the order of need.
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from synth_app.render.note import Note
@@ -15,22 +16,27 @@ from synth_app.render.note import Note
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Demand:
-    """Render ``note`` up to (not including) ``until_frame``.
+    """Something to render of ``note``.
 
     Attributes:
-        started_frame: for a sounding voice, the output frame at which the note's first sample played (and
-            ``rate``, its samples an output frame); ``None`` for a note that nobody hears yet.
+        start, stop: with ``audio``, decode up to ``stop`` (``start`` is ignored: audio grows from where it is);
+            otherwise have the frames ``start..stop`` at hand, for a stream.
+        deadline_frame: the output frame at which a voice will miss them; ``None`` for what nobody hears yet. A voice
+            that is silent until then has a deadline in the past.
     """
 
     note: Note
-    until_frame: int
-    started_frame: float | None = None
-    rate: float = 1.0
+    start: int
+    stop: int
+    audio: bool = True
+    deadline_frame: Callable[[], float] | None = None
 
     @property
     def met(self) -> bool:
         """Whether nothing is left to do."""
-        return self.note.complete or self.note.next_frame >= self.until_frame
+        if self.audio:
+            return self.note.complete or self.note.next_frame >= self.stop
+        return self.note.has(self.start, self.stop)
 
 
 class DemandBoard:
@@ -50,15 +56,12 @@ class DemandBoard:
                 self._ahead = ahead
             self._changed.notify()
 
-    def next(self, now_frame: int) -> Demand | None:
-        """What to work on next: silent waiting voices, then the voice that runs out first, then the future."""
+    def next(self) -> Demand | None:
+        """What to work on next: the voice that misses something first, then the future in its order."""
         with self._changed:
             urgent = [d for d in self._urgent if not d.met]
-            waiting = next((d for d in urgent if d.started_frame is None), None)
-            if waiting is not None:
-                return waiting
             if urgent:
-                return min(urgent, key=lambda d: _slack_frames(d, now_frame))
+                return min(urgent, key=_deadline)
             return next((d for d in self._ahead if not d.met), None)
 
     def wait(self, timeout_s: float) -> None:
@@ -72,7 +75,5 @@ class DemandBoard:
             return sum(not d.met for d in self._urgent) + sum(not d.met for d in self._ahead)
 
 
-def _slack_frames(demand: Demand, now_frame: int) -> float:
-    """Output frames until a sounding voice runs out of rendered samples."""
-    assert demand.started_frame is not None
-    return demand.started_frame + demand.note.available / demand.rate - now_frame
+def _deadline(demand: Demand) -> float:
+    return demand.deadline_frame() if demand.deadline_frame is not None else math.inf

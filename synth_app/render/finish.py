@@ -73,19 +73,33 @@ class Finisher:
         """The frame at which a note's first slice ends."""
         return self._config.pad_frames + FIRST_SLICE_FRAMES
 
+    @property
+    def release_frame(self) -> int:
+        """The frame at which the model's own release begins."""
+        return self._info.release_frame
+
+    @property
+    def hop(self) -> int:
+        """Samples of a hop at the decoding rate."""
+        return self._config.hop_samples * self._factor
+
+    @property
+    def lead_frames(self) -> int:
+        """Hops of padding in front of a note: frame ``h`` first sounds at sample ``(h - lead_frames) * hop``."""
+        return self._config.pad_samples // self._config.hop_samples
+
     def slice_bytes(self, whole: bool) -> int:
-        """Memory a note's audio takes, whole or its first slice."""
-        return 4 * (self.samples if whole else self.samples_after(self.first_stop))
+        """Memory a note takes, whole or its first slice."""
+        frames = self.frames if whole else self.first_stop
+        return 4 * (self.samples if whole else self.samples_after(frames)) + 4 * frames * self._info.bins
 
     def frame_of_sample(self, sample: float) -> int:
         """How many frames must be rendered for this sample to be final (at most a whole note's)."""
-        hop = self._config.hop_samples * self._factor
-        lead = self._config.pad_samples // self._config.hop_samples
-        return min(self.frames, max(self.first_stop, int(sample // hop) + lead + 2))
+        return min(self.frames, max(self.first_stop, int(sample // self.hop) + self.lead_frames + 2))
 
     def new_note(self, key: NoteKey, latent: NDArray[np.float32]) -> Note:
         """A note of which nothing is rendered yet."""
-        return Note(key, latent, self.samples, self.first_frame)
+        return Note(key, latent, self.samples, self.first_frame, (self._info.frames, self._info.bins))
 
     def warm_up(self, generator: Generator) -> None:
         """Render a first slice for nobody: sessions and kernels are then ready for the first key."""
@@ -102,15 +116,27 @@ class Finisher:
 
     def samples_after(self, frames: int) -> int:
         """Samples that are final once frames up to (not including) ``frames`` are rendered."""
-        hops = frames - self._config.pad_samples // self._config.hop_samples
-        return max(0, hops) * self._config.hop_samples * self._factor
+        return max(0, frames - self.lead_frames) * self.hop
+
+    def fetch(self, note: Note, generator: Generator, start: int, stop: int) -> None:
+        """Render those frames of ``start..stop`` that are missing, in one go, and keep them."""
+        missing = np.flatnonzero(~note.have[start:stop])
+        if not len(missing):
+            return
+        first, last = start + int(missing[0]), start + int(missing[-1]) + 1
+        frames = generator.render(note.latent[None], np.array([note.key.pitch], np.int64), first, last)
+        fresh = ~note.have[first:last]  # what is there may be in use: it is never written again
+        note.log_mel[first:last][fresh] = frames.log_mel[0][fresh]
+        note.inst_freq[first:last][fresh] = frames.inst_freq[0][fresh]
+        note.have[first:last] = True
+        note.kept += int(np.count_nonzero(fresh))
 
     def extend(self, note: Note, generator: Generator, stop_frame: int) -> None:
         """Render and decode a note up to ``stop_frame``, and publish its new samples."""
-        frames = generator.render(note.latent[None], np.array([note.key.pitch], np.int64), note.next_frame, stop_frame)
+        self.fetch(note, generator, note.next_frame, stop_frame)
         decoder = note.decoder or self._blank.fork()
-        padding = max(0, self._config.pad_samples // self._config.hop_samples - decoder.frame) * decoder.hop_samples
-        samples = decoder.push(frames.log_mel[0], frames.inst_freq[0])[padding:]
+        padding = max(0, self.lead_frames - decoder.frame) * decoder.hop_samples
+        samples = decoder.push(*note.picture(note.next_frame, stop_frame))[padding:]
         note.next_frame = stop_frame
         note.decoder = decoder
         self._append(note, samples)
@@ -118,6 +144,17 @@ class Finisher:
             self._append(note, decoder.tail())
             note.decoder = None
             write_shared(note.progress, FINAL, 1)
+
+    def decoder_at(self, note: Note, frame: int) -> tuple[StreamingDecoder, NDArray[np.float32]]:
+        """A decoder that goes on from ``frame`` as the note itself does, and the samples of the hop before it.
+
+        The frames before must be there. Phase is carried over all of them; the overlap is rebuilt from the last four.
+        """
+        decoder = self._blank.fork()
+        near = max(self.first_frame, frame - 4)
+        if near > self.first_frame:
+            decoder.skip(*note.picture(self.first_frame, near))
+        return decoder, decoder.push(*note.picture(near, frame))[-self.hop :]
 
     def _append(self, note: Note, samples: NDArray[np.float32]) -> None:
         start = note.available

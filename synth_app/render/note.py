@@ -1,4 +1,4 @@
-"""A rendered note: audio that grows from the front, safe to play while it grows."""
+"""A rendered note: a picture and audio that grow, safe to play while they grow."""
 
 from __future__ import annotations
 
@@ -12,28 +12,39 @@ AVAILABLE, FINAL = 0, 1
 
 
 class Note:
-    """One note's audio, written by the render thread and read by the mixer.
+    """One note's frames and audio, written by the render thread; the mixer reads the audio, streams read the frames.
 
     The mixer may read ``audio[: available]``; the render thread only ever writes behind that edge and then moves it, so
-    the two never touch the same sample. The control thread pins a note while the mixer holds its address.
+    the two never touch the same sample. Frames may arrive in any order and are read only where ``have`` says so. They
+    are kept as float16, and the audio is decoded from what is kept, so whoever goes on from a frame goes on exactly.
 
     Attributes:
         key, latent: what it is.
         audio: float32 ``[samples of the whole note]`` at the decoding rate.
         progress: int64 ``[2]``: samples available, and 1 once no more will come. Read by the mixer at every block.
-        next_frame: the first spectral frame not rendered yet.
+        log_mel, inst_freq: float16 ``[frames, bins]``.
+        have: bool ``[frames]``; kept: how many of them.
+        next_frame: the first spectral frame whose audio is not decoded yet.
         decoder: carries phase and overlap from one slice to the next; ``None`` before the first and after the last.
         pins: how many mixer slots hold it (control thread).
         wanted: when it was last wanted, in planning rounds (control thread).
     """
 
-    __slots__ = ("audio", "decoder", "key", "latent", "next_frame", "pins", "progress", "wanted")
+    __slots__ = (
+        "audio", "decoder", "have", "inst_freq", "kept", "key", "latent", "log_mel", "next_frame", "pins", "progress", "wanted",
+    )  # fmt: skip
 
-    def __init__(self, key: NoteKey, latent: NDArray[np.float32], samples: int, first_frame: int) -> None:
+    def __init__(
+        self, key: NoteKey, latent: NDArray[np.float32], samples: int, first_frame: int, picture: tuple[int, int]
+    ) -> None:
         self.key = key
         self.latent = latent
         self.audio: NDArray[np.float32] = np.empty(samples, np.float32)
         self.progress: NDArray[np.int64] = np.zeros(2, np.int64)
+        self.log_mel: NDArray[np.float16] = np.empty(picture, np.float16)
+        self.inst_freq: NDArray[np.float16] = np.empty(picture, np.float16)
+        self.have: NDArray[np.bool_] = np.zeros(picture[0], np.bool_)
+        self.kept = 0
         self.next_frame = first_frame
         self.decoder: StreamingDecoder | None = None
         self.pins = 0
@@ -49,7 +60,15 @@ class Note:
         """Whether every sample is there."""
         return bool(self.progress[FINAL])
 
+    def has(self, start: int, stop: int) -> bool:
+        """Whether these frames are there."""
+        return bool(self.have[start:stop].all())
+
+    def picture(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Frames as float32 ``[stop - start, bins]``; they must be there."""
+        return self.log_mel[start:stop].astype(np.float32), self.inst_freq[start:stop].astype(np.float32)
+
     @property
     def used_bytes(self) -> int:
         """Memory its rendered part takes (pages that were never written cost nothing)."""
-        return self.available * self.audio.itemsize
+        return self.available * self.audio.itemsize + 2 * self.kept * self.log_mel.shape[1] * self.log_mel.itemsize

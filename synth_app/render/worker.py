@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from synth_app.render.board import DemandBoard
 from synth_app.render.finish import Finisher
 from synth_app.render.ports import Generator
+
+FRAMES_SLICE = 12
+"""Frames rendered at a time for a stream: a third of a second of sound."""
 
 
 class RenderWorker:
     """Takes demands from the board and meets them, a slice a step.
 
     Args:
-        now_frame: the mixer's present output frame, for deadlines.
         on_news: called after every slice (wakes the control thread).
     """
 
@@ -26,21 +30,24 @@ class RenderWorker:
         generator: Generator,
         finisher: Finisher,
         board: DemandBoard,
-        now_frame: Callable[[], int],
         on_news: Callable[[], None],
     ) -> None:
         self._generator = generator
         self._finisher = finisher
         self._board = board
-        self._now_frame = now_frame
         self._on_news = on_news
 
     def step(self) -> bool:
         """Render one slice of what is needed most; False when nothing is wanted."""
-        demand = self._board.next(self._now_frame())
+        demand = self._board.next()
         if demand is None:
             return False
-        stop = min(self._finisher.next_stop(demand.note), demand.until_frame)
-        self._finisher.extend(demand.note, self._generator, stop)
+        if demand.audio:
+            stop = min(self._finisher.next_stop(demand.note), demand.stop)
+            self._finisher.extend(demand.note, self._generator, stop)
+        else:
+            missing = demand.start + int(np.argmin(demand.note.have[demand.start : demand.stop]))
+            stop = min(missing + FRAMES_SLICE, demand.stop)
+            self._finisher.fetch(demand.note, self._generator, missing, stop)
         self._on_news()
         return True

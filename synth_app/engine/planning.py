@@ -1,0 +1,144 @@
+"""What the render thread should do: the voices' needs first, then the notes the hands may play next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from synth_app.engine.timing import FrameClock
+from synth_app.engine.voices import EngineVoice, Phase
+from synth_app.performer.performer import Performer
+from synth_app.render.board import Demand, DemandBoard
+from synth_app.render.cache import NoteCache
+from synth_app.render.finish import Finisher
+from synth_app.render.note import Note
+from synth_app.render.planner import Timbre, plan
+from synth_app.render.streams import RELEASE_CONTEXT, StreamWorker
+
+SOON_S, LATER_S = 0.05, 0.5
+"""How urgent frames are that a morph asks for, and those of a release that nobody asked for yet."""
+
+FOLLOW_FRAMES = 12
+"""How much of a new timbre a held voice needs first: a third of a second."""
+
+PLAN_EVERY_NS = 15_000_000
+WARM_EVERY_NS = 200_000_000
+
+
+class Planning:
+    """Keeps the demand board in step with the voices and the hands (control thread).
+
+    Args:
+        note_ratio: samples of a note an output frame, at rate 1.
+        ready: whether a note can sound at once.
+        ahead: whether to render ahead of the hands at all.
+    """
+
+    def __init__(
+        self,
+        performer: Performer,
+        cache: NoteCache,
+        board: DemandBoard,
+        finisher: Finisher,
+        streams: StreamWorker,
+        clock: FrameClock,
+        device_rate_hz: int,
+        *,
+        ahead: bool,
+    ) -> None:
+        self._performer = performer
+        self._cache = cache
+        self._board = board
+        self._finisher = finisher
+        self._streams = streams
+        self._clock = clock
+        self._rate_hz = device_rate_hz
+        self._note_ratio = finisher.rate_hz / device_rate_hz
+        self._wanted = ahead
+        self._ahead: list[Demand] | None = None
+        self._last_plan_ns = -PLAN_EVERY_NS
+        self._warm = 0.0
+        self._warm_due_ns = 0
+        self.due_ns: int | None = 0 if ahead else None
+        self.voices_changed = True
+
+    def want(self, now_ns: int) -> None:
+        """The hands or the timbre moved: plan anew soon. Plans are spaced, so a moving slider costs no more."""
+        if self._wanted and self.due_ns is None:
+            self.due_ns = max(now_ns, self._last_plan_ns + PLAN_EVERY_NS)
+
+    def step(self, now_ns: int, voices: Iterable[EngineVoice]) -> None:
+        """Plan and publish, where something changed."""
+        voices = tuple(voices)
+        if self.due_ns is not None and now_ns >= self.due_ns:
+            self.due_ns = None
+            self._last_plan_ns = now_ns
+            self._ahead = self._look_ahead(voices)
+        if self.voices_changed or self._ahead is not None:
+            urgent = [demand for voice in voices for demand in self._demands(voice)]
+            self._board.publish(urgent, self._ahead)
+            self._ahead = None
+            self.voices_changed = False
+
+    def _look_ahead(self, voices: tuple[EngineVoice, ...]) -> list[Demand]:
+        wants = self._performer.wants()
+        self._cache.round += 1
+        wishes = plan(
+            wants.model_id,
+            [Timbre(w.latent, w.latent_key) for w in wants.latents],
+            [Timbre(w.latent, w.latent_key) for w in wants.ahead],
+            wants.recent, wants.hand_pitch, wants.lowest_pitch, wants.highest_pitch,
+        )  # fmt: skip
+        room = self._cache.budget_bytes
+        ahead = []
+        for wish in wishes:
+            room -= self._finisher.slice_bytes(wish.whole)
+            if room < 0:
+                break
+            note = self._cache.want(wish.key, wish.timbre.latent)
+            ahead.append(Demand(note, 0, self._finisher.frames if wish.whole else self._finisher.first_stop))
+        for voice in voices:
+            voice.note.wanted = self._cache.round
+        self._cache.evict()
+        return ahead
+
+    def _demands(self, voice: EngineVoice) -> list[Demand]:
+        """What a voice needs rendered, and when it would miss it."""
+        if voice.phase is Phase.DYING:
+            return []
+        frames, release = self._finisher.frames, self._finisher.release_frame
+        note, rate = voice.note, voice.rate * self._note_ratio
+        stream = self._streams.get(voice.voice_id)
+        now = self._clock.frame_now
+        soon, later = SOON_S * self._rate_hz, LATER_S * self._rate_hz
+        demands = []
+        if stream is None or stream.chunk is None:
+            start = voice.due_frame if voice.waiting else voice.start_frame
+            stop = self._finisher.frame_of_sample(stream.release_at) if stream and stream.released else release
+            demands.append(Demand(note, 0, stop, True, lambda: start + note.available / rate))
+        if voice.phase is Phase.RELEASING:
+            demands.append(Demand(stream.note if stream else note, release - RELEASE_CONTEXT, frames, False, now))
+        elif not voice.waiting:
+            demands.append(Demand(note, release - RELEASE_CONTEXT, frames, False, lambda: now() + later))
+        if stream is not None and stream.target is not None and voice.phase is Phase.SOUNDING:
+            at = self._streams.needed_from(stream)
+            first = min(at + FOLLOW_FRAMES, release)
+            demands.append(Demand(stream.target, at, first, False, lambda: now() + soon))
+            demands.append(Demand(stream.target, at, release, False, lambda: now() + 2 * soon))
+            demands.append(Demand(stream.target, release, frames, False, lambda: now() + later))
+        return demands
+
+    def ready(self, note: Note, samples: float) -> bool:
+        """Whether so much of a note is there."""
+        return note.complete or note.available >= samples
+
+    def warm_share(self, now_ns: int, samples: float) -> float:
+        """Share of the keyboard whose notes at the present timbre can sound at once (looked up now and then)."""
+        if now_ns >= self._warm_due_ns:
+            self._warm_due_ns = now_ns + WARM_EVERY_NS
+            wants = self._performer.wants()
+            ready = 0
+            if wants.latents:
+                family = self._cache.family(wants.model_id, wants.latents[0].latent_key)
+                ready = sum(self.ready(note, samples) for note in family)
+            self._warm = ready / (wants.highest_pitch - wants.lowest_pitch + 1)
+        return self._warm

@@ -1,0 +1,260 @@
+"""Sound beyond a cached note: held as long as the key, ended as the model ends it, following the morph.
+
+A cached note plays as it is. Where a voice leaves it - its key is let go, its sustain runs out, its morph moves - a
+stream takes over: a decoder positioned at that frame, with the phases the note had, fed from the note's own frames,
+from another note's, from a walk over the sustain frames, or from the model's release. Phase is carried through all of
+it, so nothing is ever cross-faded. A stream writes only a little ahead of its voice's playhead, so that what a hand
+does is heard at once.
+
+Streams are stepped by a thread of their own: a frame costs it a fraction of a millisecond, and no render may delay it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth_app.core.shared import write_shared
+from synth_app.dsp.release import ReleaseTail
+from synth_app.dsp.sustain import SustainWalk
+from synth_app.render.finish import Finisher
+from synth_app.render.note import AVAILABLE, FINAL, Note
+from synth_app.spectral.streaming import StreamingDecoder
+
+CHUNK_S = 4.0
+LEAD_S = 0.012
+"""A stream is written at least this far ahead of its playhead, and at most a hop further."""
+
+ENTRY_S = 0.012
+"""A stream takes over no sooner than this after the playhead, so that it is there in time."""
+
+SUSTAIN_START_FRAME = 40
+"""The walk uses frames from here (1.1 s into the note) up to the release."""
+
+RELEASE_CONTEXT = 2
+"""Frames before the release frame that the release is measured against."""
+
+PLAIN_RELEASE_STEP = 1.4
+"""Fall of log power a hop while the model's own release is not rendered yet: 60 dB in a third of a second."""
+
+SILENT_LOG_MEL = -12.0
+"""Log mel power of silence (the picture's floor is -13.8)."""
+
+SMEAR_FRAMES = 2
+"""Frames before the release frame that its window already smears."""
+
+
+class Chunk:
+    """A piece of a stream's audio, lent to the mixer.
+
+    Attributes:
+        audio: float32; ``audio[0]`` is sample ``origin`` of the voice.
+        progress: as a note's.
+        switch: the voice's sample from which the mixer reads it.
+    """
+
+    __slots__ = ("audio", "origin", "progress", "switch")
+
+    def __init__(self, samples: int, origin: int, switch: int) -> None:
+        self.audio: NDArray[np.float32] = np.empty(samples, np.float32)
+        self.progress: NDArray[np.int64] = np.zeros(2, np.int64)
+        self.origin = origin
+        self.switch = switch
+
+    @property
+    def edge(self) -> int:
+        """The voice's sample up to which it is written."""
+        return self.origin + int(self.progress[AVAILABLE])
+
+    def append(self, samples: NDArray[np.float32]) -> None:
+        """Write and publish."""
+        start = int(self.progress[AVAILABLE])
+        self.audio[start : start + len(samples)] = samples
+        write_shared(self.progress, AVAILABLE, start + len(samples))
+
+    @property
+    def room(self) -> int:
+        """Samples that still fit."""
+        return len(self.audio) - int(self.progress[AVAILABLE])
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One voice's sound from a frame on. The control thread sets the wishes, the stream thread does the rest.
+
+    Attributes:
+        voice_id: whose. position: the voice's playhead, in samples of its timeline.
+        note: the note it began on.
+        rng: of the walk.
+        released, target: wishes: end now; follow this note (its latent's note of the same pitch).
+        release_at: the voice's sample at which its key was let go.
+    """
+
+    voice_id: int
+    note: Note
+    position: Callable[[], float]
+    rng: np.random.Generator
+    released: bool = False
+    release_at: float = 0.0
+    target: Note | None = None
+    ended: bool = False
+    frame: int = -1  # next frame to decode, on the voice's own timeline
+    decoder: StreamingDecoder | None = None
+    chunk: Chunk | None = None
+    walk: SustainWalk | None = None
+    walk_note: Note | None = None
+    tail: ReleaseTail | None = None
+    level: NDArray[np.float32] | None = None  # the last frame that was decoded
+    inst_freq: NDArray[np.float32] | None = None
+
+
+class StreamWorker:
+    """Keeps every stream a little ahead of its playhead.
+
+    Args:
+        finisher: knows the frames' geometry and makes decoders.
+        on_chunk: told (voice_id, chunk) when the mixer should go over to a chunk (any thread may be meant by it).
+        lead_samples: how far ahead to write, beside :data:`LEAD_S` (offline, a block).
+    """
+
+    def __init__(self, finisher: Finisher, on_chunk: Callable[[int, Chunk], None], lead_samples: int = 0) -> None:
+        self._finisher = finisher
+        self._on_chunk = on_chunk
+        self._lead = max(round(LEAD_S * finisher.rate_hz), lead_samples)
+        self._entry = max(round(ENTRY_S * finisher.rate_hz), lead_samples)
+        self._join = finisher.release_frame - SMEAR_FRAMES
+        self._streams: dict[int, Stream] = {}
+
+    # -- the control thread's side -------------------------------------------------------------------------------
+
+    def begin(self, stream: Stream) -> None:
+        """Take a stream in."""
+        self._streams = {**self._streams, stream.voice_id: stream}
+
+    def end(self, voice_id: int) -> None:
+        """Forget a stream: its voice is gone."""
+        if voice_id in self._streams:
+            self._streams = {key: s for key, s in self._streams.items() if key != voice_id}
+
+    def get(self, voice_id: int) -> Stream | None:
+        """The stream of a voice."""
+        return self._streams.get(voice_id)
+
+    def needed_from(self, stream: Stream) -> int:
+        """The first frame of its target that a stream will use."""
+        at = stream.frame if stream.frame >= 0 else self._soonest(stream.position())
+        return SUSTAIN_START_FRAME if stream.walk is not None or at >= self._join else at
+
+    # -- the stream thread's side --------------------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Write what every stream lacks; whether anything was written."""
+        worked = False
+        for stream in self._streams.values():
+            if not stream.ended:
+                worked = self._serve(stream) or worked
+        return worked
+
+    def _serve(self, stream: Stream) -> bool:
+        position = stream.position()
+        if stream.chunk is None and not self._enter(stream, position):
+            return False
+        worked = False
+        while not stream.ended and stream.chunk is not None and stream.chunk.edge < position + self._lead:
+            self._advance(stream)
+            worked = True
+        return worked
+
+    def _enter(self, stream: Stream, position: float) -> bool:
+        """Position a decoder where the voice will leave its note; False while that is too early or not rendered."""
+        finisher, note = self._finisher, stream.note
+        frame = soonest = self._soonest(position)
+        if stream.released:
+            frame = max(frame, int(stream.release_at // finisher.hop) + finisher.lead_frames + 1)
+        elif stream.target is None or not self._usable(stream, stream.target):
+            frame = max(self._join, frame)
+        if frame > soonest or frame >= finisher.frames:  # not yet: a stream begins when its voice gets there
+            return False
+        if note.next_frame < frame or not note.has(finisher.first_frame, frame):
+            return False
+        decoder, before = finisher.decoder_at(note, frame)
+        switch = (frame - finisher.lead_frames) * finisher.hop
+        chunk = Chunk(self._chunk_samples, switch - len(before), switch)
+        chunk.append(before)
+        stream.decoder, stream.chunk, stream.frame = decoder, chunk, frame
+        stream.level = note.log_mel[frame - 1].astype(np.float32)
+        stream.inst_freq = note.inst_freq[frame - 1].astype(np.float32)
+        self._advance(stream)
+        self._on_chunk(stream.voice_id, chunk)
+        return True
+
+    def _soonest(self, position: float) -> int:
+        """The first frame that a stream could still change for a voice at this sample."""
+        return int((position + self._entry) // self._finisher.hop) + self._finisher.lead_frames + 1
+
+    @property
+    def _chunk_samples(self) -> int:
+        return round(CHUNK_S * self._finisher.rate_hz)
+
+    def _advance(self, stream: Stream) -> None:
+        """Decode one more frame into the chunk, going over to a new chunk when this one is full."""
+        assert stream.chunk is not None and stream.decoder is not None
+        hop = self._finisher.hop
+        log_mel, inst_freq, last = self._next_frame(stream)
+        samples = stream.decoder.push(log_mel, inst_freq)
+        if stream.chunk.room < 4 * hop:
+            full = stream.chunk
+            context = full.audio[int(full.progress[AVAILABLE]) - hop : int(full.progress[AVAILABLE])]
+            chunk = Chunk(self._chunk_samples, full.edge - hop, full.edge - hop // 2)
+            chunk.append(context)
+            full.append(samples)  # the mixer may still read past the switch
+            stream.chunk = chunk
+            chunk.append(samples)
+            self._on_chunk(stream.voice_id, chunk)
+        else:
+            stream.chunk.append(samples)
+        stream.frame += 1
+        stream.level, stream.inst_freq = log_mel[0], inst_freq[0]
+        if last:
+            stream.chunk.append(stream.decoder.tail()[: stream.chunk.room])
+            write_shared(stream.chunk.progress, FINAL, 1)
+            stream.ended = True
+
+    def _next_frame(self, stream: Stream) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
+        """The stream's next frame, float32 ``[1, bins]`` each, and whether it is the last."""
+        if stream.released:
+            return self._release_frame(stream)
+        note = stream.note
+        if stream.target is not None and self._usable(stream, stream.target):
+            note = stream.note = stream.target
+            stream.target = None
+        if stream.frame < self._join and stream.walk is None:
+            at = min(stream.frame, self._join - 1)
+            return *note.picture(at, at + 1), False
+        if stream.walk is None or stream.walk_note is not note:
+            stream.walk = SustainWalk(
+                *note.picture(0, self._finisher.frames), SUSTAIN_START_FRAME, self._join, stream.rng
+            )
+            stream.walk_note = note
+        return *stream.walk.next(1), False
+
+    def _usable(self, stream: Stream, note: Note) -> bool:
+        """Whether a target's frames are there: the next few, or all that a walk needs."""
+        at = self.needed_from(stream)
+        walking = stream.walk is not None or at >= self._join
+        return note.has(at, self._join if walking else min(at + 3, self._join))
+
+    def _release_frame(self, stream: Stream) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
+        """A frame of the model's own release, or of a plain one until the model's is rendered."""
+        assert stream.level is not None and stream.inst_freq is not None
+        note, release = stream.note, self._finisher.release_frame
+        if stream.tail is None and note.has(release - RELEASE_CONTEXT, self._finisher.frames):
+            stream.tail = ReleaseTail(stream.level, *note.picture(0, self._finisher.frames), release)
+        if stream.tail is not None:
+            log_mel, inst_freq, done = stream.tail.next(1)
+            return log_mel, inst_freq, done
+        level = stream.level[None] - np.float32(PLAIN_RELEASE_STEP)
+        return level, stream.inst_freq[None], bool(level.max() < SILENT_LOG_MEL)
