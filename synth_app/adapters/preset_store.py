@@ -97,6 +97,31 @@ class PresetStore:
         _write(target, data, overwrite)
         return target
 
+    @property
+    def bin_dir(self) -> Path:
+        """Where deleted presets lie, beside the player's folder; safe to empty."""
+        return self.user_dir.with_name(f"{self.user_dir.name}-bin")
+
+    def delete(self, path: Path) -> Path:
+        """Move one of the player's presets to the bin and return where it lies now.
+
+        Raises:
+            PresetError: it is not one of the player's own, or it cannot be moved.
+        """
+        if not path.resolve().is_relative_to(self.user_dir.resolve()):
+            raise PresetError(f"{path.name} came with the program and stays; only presets of your own can be deleted.")
+        target = self.bin_dir / path.name
+        count = 1
+        while target.exists():
+            count += 1
+            target = self.bin_dir / f"{path.stem} {count}{path.suffix}"
+        try:
+            self.bin_dir.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+        except OSError as error:
+            raise PresetError(f"{path.name} cannot be moved to the bin: {_reason(error)}.") from error
+        return target
+
     def find(self, name_or_path: str) -> Path:
         """The preset that the player means: a file, or a name in any case; the player's own come before the program's.
 

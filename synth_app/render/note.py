@@ -31,8 +31,19 @@ class Note:
     """
 
     __slots__ = (
-        "audio", "decoder", "have", "inst_freq", "kept", "key", "latent", "log_mel", "next_frame", "pins", "progress", "wanted",
-    )  # fmt: skip
+        "audio",
+        "decoder",
+        "have",
+        "inst_freq",
+        "kept",
+        "key",
+        "latent",
+        "log_mel",
+        "next_frame",
+        "pins",
+        "progress",
+        "wanted",
+    )
 
     def __init__(
         self, key: NoteKey, latent: NDArray[np.float32], samples: int, first_frame: int, picture: tuple[int, int]
@@ -44,7 +55,7 @@ class Note:
         self.log_mel: NDArray[np.float16] = np.empty(picture, np.float16)
         self.inst_freq: NDArray[np.float16] = np.empty(picture, np.float16)
         self.have: NDArray[np.bool_] = np.zeros(picture[0], np.bool_)
-        self.kept = 0
+        self.kept: int = 0
         self.next_frame = first_frame
         self.decoder: StreamingDecoder | None = None
         self.pins = 0
@@ -71,4 +82,5 @@ class Note:
     @property
     def used_bytes(self) -> int:
         """Memory its rendered part takes (pages that were never written cost nothing)."""
-        return self.available * self.audio.itemsize + 2 * self.kept * self.log_mel.shape[1] * self.log_mel.itemsize
+        picture = 2 * self.kept * self.log_mel.shape[1] * self.log_mel.itemsize
+        return int(self.available * self.audio.itemsize + picture)
