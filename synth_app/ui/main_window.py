@@ -52,7 +52,7 @@ PRESET_SUFFIX = ".synthpreset"
 _SIDE_WIDTH = 292
 _NARROW = 1080  # design pixels below which the side columns give way to the pad
 
-_SHORT = 620  # design pixels below which the pictures give way to it too
+_SHORT = 680  # design pixels below which the pictures give way to it too
 
 
 class MainWindow(QMainWindow):
@@ -202,8 +202,8 @@ class MainWindow(QMainWindow):
         self.document.changed.connect(self._document_changed)
         self.document.saved.connect(self._show_title)
         stack = self.document.stack
-        stack.undoTextChanged.connect(lambda text: self._show_history(self.top.undo, self.tr("Undo"), text))
-        stack.redoTextChanged.connect(lambda text: self._show_history(self.top.redo, self.tr("Redo"), text))
+        stack.undoTextChanged.connect(self._show_undo)  # bound methods: a lambda would outlive the window's widgets
+        stack.redoTextChanged.connect(self._show_redo)
         for button, able, call in (
             (self.top.undo, stack.canUndoChanged, stack.undo),
             (self.top.redo, stack.canRedoChanged, stack.redo),
@@ -252,8 +252,11 @@ class MainWindow(QMainWindow):
             self.top.name.setAccessibleName(self.tr("Preset {0}, {1}").format(self.document.patch.name, state))
             self.setWindowTitle(f"{text} – synth_app")
 
-    def _show_history(self, button: QWidget, word: str, text: str) -> None:
-        button.setToolTip(f"{word}: {text}" if text else word)
+    def _show_undo(self, text: str) -> None:
+        self.top.undo.setToolTip(self.tr("Undo: {0}").format(text) if text else self.tr("Undo"))
+
+    def _show_redo(self, text: str) -> None:
+        self.top.redo.setToolTip(self.tr("Redo: {0}").format(text) if text else self.tr("Redo"))
 
     def _patched_elsewhere(self, patch: Patch) -> None:
         """A program change: the panel goes along, and says so when it covers unsaved work (undo brings it back)."""

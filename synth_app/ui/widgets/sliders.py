@@ -132,6 +132,21 @@ class Dot(Themed, QWidget):
         painter.drawEllipse((self.width() - size) // 2, (self.height() - size) // 2, size, size)
 
 
+class ShortLabel(QLabel):
+    """A label that ends in an ellipsis where its words do not fit; the tool tip has them all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        self.style().drawItemText(
+            painter, self.rect(), Qt.AlignmentFlag.AlignVCenter, self.palette(), True, shown, self.foregroundRole()
+        )
+
+
 class WeightRow(QWidget):
     """One anchor's weight: colour, name, share, lock, remove, and the slider beneath."""
 
@@ -140,8 +155,7 @@ class WeightRow(QWidget):
     def __init__(self, theme: Theme, name: str, slot: int) -> None:
         super().__init__()
         self.dot = Dot(theme, slot)
-        self.label = QLabel()
-        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.label = ShortLabel()
         self.share = caption("")
         self.share.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.lock = tool("lock", "", checkable=True)

@@ -1,0 +1,63 @@
+"""A panel on a fake instrument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from synth_app.ui.main_window import MainWindow
+from synth_app.ui.settings import PanelSettings
+from tests.gui.fake_instrument import FakeInstrument
+
+
+class Clock:
+    """Time that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def fake(tmp_path: Path, clock: Clock) -> FakeInstrument:
+    return FakeInstrument(tmp_path, clock)
+
+
+@pytest.fixture
+def make_window(qtbot: QtBot, fake: FakeInstrument) -> Iterator[Callable[..., MainWindow]]:
+    """Builds windows that do not poll by themselves; ``window.bridge.poll()`` is one frame."""
+    windows: list[MainWindow] = []
+
+    def build(settings: PanelSettings | None = None, size: tuple[int, int] = (1360, 860)) -> MainWindow:
+        path = next(path for name, path in fake.presets() if name == "Welcome")
+        window = MainWindow(fake, settings or PanelSettings(first_run=False), preset=path, rng=np.random.default_rng(5))
+        window.resize(*size)
+        window.show()
+        qtbot.waitExposed(window)
+        windows.append(window)
+        return window
+
+    yield build
+    for window in windows:
+        QApplication.instance().removeEventFilter(window.player)
+        window.bridge.stop()
+        window.close = lambda: True  # no question about unsaved edits when a test ends
+        window.hide()
+        window.deleteLater()
+
+
+@pytest.fixture
+def window(make_window: Callable[..., MainWindow]) -> MainWindow:
+    return make_window()

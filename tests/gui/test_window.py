@@ -1,0 +1,612 @@
+"""The window with a hand on it: mouse, keys and what the instrument hears of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDropEvent
+from PyQt6.QtTest import QTest
+from PyQt6.QtWidgets import QApplication, QComboBox, QLineEdit, QMessageBox, QWidget
+from pytestqt.qtbot import QtBot
+
+from synth_app.core.events import NoteOff, NoteOn, Panic, PitchBend, SetMorph, SetParam
+from synth_app.engine.telemetry import VoiceView
+from synth_app.ui.dialogs.save_dialog import SaveDialog
+from synth_app.ui.main_window import MainWindow
+from synth_app.ui.settings import PanelSettings
+from synth_app.ui.view_models.keyboard import key_layout
+from synth_app.ui.widgets.morph_pad import TIMBRE_MIME
+from tests.gui.fake_instrument import FakeInstrument
+
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)  # offscreen has no window manager
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def place(window: MainWindow, x: float, y: float) -> QPoint:
+    return window.pad_pane.pad.to_screen((x, y)).toPoint()
+
+
+def drag(widget: QWidget, *points: QPoint) -> None:
+    QTest.mousePress(widget, LEFT, pos=points[0])
+    for point in points[1:]:
+        QTest.mouseMove(widget, point)
+    QTest.mouseRelease(widget, LEFT, pos=points[-1])
+
+
+# ---------------------------------------------------------------------- the pad
+def test_dragging_the_handle_morphs_and_is_one_undo(window: MainWindow, fake: FakeInstrument) -> None:
+    before = window.document.sound
+    drag(window.pad_pane.pad, place(window, 0.5, 0.5), place(window, 0.4, 0.5), place(window, 0.3, 0.6))
+    assert len(fake.of_type(SetMorph)) == 3
+    assert window.document.sound.handle == pytest.approx((0.3, 0.6), abs=0.01)
+    assert fake.patch.weights == window.document.patch.weights
+    assert window.document.stack.count() == 1
+    window.document.stack.undo()
+    assert window.document.sound == before and fake.patch.weights == before.patch.weights
+
+
+def test_pad_edge_sliders_and_weight_sliders_are_in_step(window: MainWindow) -> None:
+    drag(window.pad_pane.pad, place(window, 0.5, 0.5), place(window, 0.6, 0.4))
+    assert window.pad_pane.across.value() == pytest.approx(600, abs=10)
+    assert window.pad_pane.down.value() == pytest.approx(400, abs=10)
+    shown = [row.slider.value() / 1000 for row in window.weights.rows]
+    assert shown == pytest.approx(window.document.patch.weights, abs=0.001)
+    window.weights.rows[0].slider.setValue(1000)
+    assert window.document.patch.weights[0] == pytest.approx(1.0)
+    assert window.document.sound.handle == pytest.approx((0.20, 0.30), abs=0.01), "the ring went to the cello"
+    window.pad_pane.across.setValue(900)
+    assert window.document.sound.handle[0] == pytest.approx(0.9)
+
+
+def test_the_handle_snaps_to_an_anchor(window: MainWindow, fake: FakeInstrument) -> None:
+    drag(window.pad_pane.pad, place(window, 0.5, 0.5), place(window, 0.705, 0.79))
+    assert window.document.patch.weights[3] == pytest.approx(1.0)
+    window.pad_pane.snap.click()
+    drag(window.pad_pane.pad, place(window, 0.5, 0.5), place(window, 0.705, 0.77))
+    assert window.document.patch.weights[3] < 1.0
+
+
+def test_dragging_an_anchor_moves_it_not_the_handle(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
+    handle = window.document.sound.handle
+    drag(window.pad_pane.pad, place(window, 0.84, 0.34), place(window, 0.9, 0.5), place(window, 0.92, 0.6))
+    anchor = window.document.patch.anchors[2]
+    assert (anchor.x, anchor.y) == pytest.approx((0.92, 0.6), abs=0.02)
+    assert window.document.sound.handle == handle
+    assert window.document.stack.count() == 1
+    qtbot.waitUntil(lambda: fake.patch.anchors[2].x == anchor.x, timeout=3000)
+
+
+def test_locked_axis_and_unlatched_handle(window: MainWindow) -> None:
+    start = window.document.sound.handle
+    window.pad_pane.lock_x.click()
+    drag(window.pad_pane.pad, place(window, *start), place(window, 0.9, 0.6))
+    assert window.document.sound.handle == pytest.approx((start[0], 0.6), abs=0.01)
+    window.pad_pane.lock_x.click()
+    window.pad_pane.latch.click()
+    before = window.document.sound
+    drag(window.pad_pane.pad, place(window, *before.handle), place(window, 0.9, 0.2))
+    assert window.document.sound == before, "it sprang back"
+
+
+def test_the_pad_by_keyboard(window: MainWindow) -> None:
+    pad = window.pad_pane.pad
+    pad.setFocus()
+    x, y = window.document.sound.handle
+    QTest.keyClick(pad, Qt.Key.Key_Right)
+    QTest.keyClick(pad, Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
+    assert window.document.sound.handle == pytest.approx((x + 0.02, y - 0.1), abs=1e-6)
+    QTest.keyClick(pad, Qt.Key.Key_2)
+    assert window.document.patch.weights[1] == pytest.approx(1.0)
+    assert "Flute 100 %" in pad.accessibleDescription()
+
+
+def test_a_locked_weight_stays(window: MainWindow) -> None:
+    window.weights.rows[0].lock.click()
+    held = window.document.patch.weights[0]
+    window.weights.rows[1].slider.setValue(900)
+    assert window.document.patch.weights[0] == pytest.approx(held)
+
+
+def test_scenes_are_stored_recalled_and_crossfaded(window: MainWindow) -> None:
+    pane = window.pad_pane
+    assert not pane.fader.isEnabled()
+    window.morphing.jump(0)
+    pane.scenes[0].click()
+    window.morphing.jump(3)
+    pane.scenes[1].click()
+    pane.scenes[0].click()
+    assert window.document.patch.weights[0] == pytest.approx(1.0)
+    assert pane.fader.isEnabled()
+    pane.fader.setValue(250)
+    assert window.document.patch.weights[0] == pytest.approx(0.75, abs=0.01)
+    assert window.document.patch.weights[3] == pytest.approx(0.25, abs=0.01)
+
+
+def test_a_recorded_gesture_loops(window: MainWindow) -> None:
+    window.pad_pane.record.click()
+    drag(window.pad_pane.pad, place(window, 0.5, 0.5), place(window, 0.4, 0.6), place(window, 0.3, 0.7))
+    assert window.morphing.recorder.state == "looping" and window.pad_pane.loop.isChecked()
+    window.bridge.poll()
+    window.pad_pane.loop.click()
+    assert window.morphing.recorder.state == "idle"
+
+
+def test_a_morph_from_a_midi_controller_moves_the_panel(window: MainWindow, fake: FakeInstrument) -> None:
+    window.bridge.poll()
+    window.bridge._own_until_s = 0.0
+    fake.post(SetMorph(0, (0.0, 0.0, 0.0, 1.0, 0.0), "keyboard"))
+    window.bridge.poll()
+    assert window.document.patch.weights == (0.0, 0.0, 0.0, 1.0, 0.0)
+    assert window.weights.rows[3].slider.value() == 1000
+    assert window.document.stack.undoText() == "Morph by MIDI"
+
+
+# ---------------------------------------------------------------------- timbres
+def test_a_timbre_is_added_by_return_and_removed_by_its_cross(window: MainWindow, fake: FakeInstrument) -> None:
+    window.timbres.search.setText("violin")
+    assert window.timbres.list.count() == 1
+    window.timbres.list.setCurrentRow(0)
+    QTest.keyClick(window.timbres.list, Qt.Key.Key_Return)
+    assert [a.name for a in fake.patch.anchors][-1] == "Violin"
+    assert len(window.weights.rows) == 6
+    assert sum(fake.patch.weights) == pytest.approx(1.0)
+    window.weights.rows[0].remove.click()
+    assert [a.name for a in fake.patch.anchors] == ["Flute", "Choir", "Marimba", "Grand Piano", "Violin"]
+    window.document.stack.undo()
+    window.document.stack.undo()
+    assert [a.name for a in fake.patch.anchors] == ["Cello", "Flute", "Choir", "Marimba", "Grand Piano"]
+
+
+def test_a_timbre_is_dropped_where_the_mouse_is(window: MainWindow, fake: FakeInstrument) -> None:
+    data = QMimeData()
+    data.setData(TIMBRE_MIME, b"Oboe")
+    at = window.pad_pane.pad.to_screen((0.5, 0.6))
+    drop = QDropEvent(at, Qt.DropAction.CopyAction, data, LEFT, Qt.KeyboardModifier.NoModifier, QEvent.Type.Drop)
+    window.pad_pane.pad.dropEvent(drop)
+    added = fake.patch.anchors[-1]
+    assert added.name == "Oboe" and (added.x, added.y) == pytest.approx((0.5, 0.6), abs=0.01)
+
+
+def test_the_last_anchor_stays(window: MainWindow) -> None:
+    for _ in range(4):
+        window.tasks.remove_anchor(0)
+    window.tasks.remove_anchor(0)
+    assert len(window.document.patch.anchors) == 1
+    assert "at least one" in window.banner.text.text()
+    assert not window.weights.rows[0].remove.isEnabled()
+
+
+def test_preview_by_space_and_by_rest(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
+    window.timbres.list.setCurrentRow(0)
+    QTest.keyClick(window.timbres.list, Qt.Key.Key_Space)
+    first = window.timbres.list.current_key()
+    assert [anchor.name for anchor, _, _ in fake.previews] == [first]
+    window.timbres.hover.click()
+    window.timbres.list.hovered.emit("Oboe")
+    qtbot.waitUntil(lambda: fake.previews[-1][0].name == "Oboe", timeout=3000)
+    assert fake.patches_set == [], "a preview leaves the patch alone"
+
+
+def test_inventions_carry_their_own_latents(window: MainWindow, fake: FakeInstrument) -> None:
+    window.tasks.random_anchor()
+    window.tasks.mutate()
+    window.tasks.capture()
+    made = fake.patch.anchors[5:]
+    assert len(made) == 3 and all(anchor.latents for anchor in made)
+    assert len({anchor.name for anchor in fake.patch.anchors}) == 8
+    assert (made[2].x, made[2].y) == pytest.approx(window.document.sound.handle), "captured where the ring is"
+    assert len(fake.previews) == 3
+
+
+def test_renaming_an_anchor_keeps_its_sound(window: MainWindow, fake: FakeInstrument) -> None:
+    window.tasks.rename_anchor(0, "My cello")
+    renamed = fake.patch.anchors[0]
+    cello = next(anchor for anchor in fake.anchors if anchor.name == "Cello")
+    assert renamed.name == "My cello"
+    assert renamed.latents[0][1] == pytest.approx(tuple(cello.layers[0].latent))
+    window.tasks.rename_anchor(1, "Oboe")
+    assert fake.patch.anchors[1].name == "Oboe 2", "the model's names are taken"
+
+
+def test_stars_and_likeness(window: MainWindow, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(window.settings_changed):
+        window.timbres.list.starred.emit("Oboe")
+    assert window.settings.favourite_timbres == {"Oboe"}
+    window.timbres.stars.click()
+    assert window.timbres.list.count() == 1
+    window.timbres.stars.click()
+    window.timbres.show_like("Trumpet")
+    assert window.timbres.list.item(0).data(Qt.ItemDataRole.UserRole).key == "Trumpet"
+
+
+# ---------------------------------------------------------------------- playing
+def click_key(window: MainWindow, pitch: int, height: float) -> QPoint:
+    keyboard = window.keys.keyboard
+    key = next(key for key in key_layout(*keyboard._range) if key.pitch == pitch)
+    x = (key.left + (0.5 if key.black else 0.3) * key.width) * keyboard.width()
+    return QPoint(round(x), round(height * key.height * keyboard.height()) - 1)
+
+
+def test_the_keyboard_plays_with_the_height_of_the_click(window: MainWindow, fake: FakeInstrument) -> None:
+    keyboard = window.keys.keyboard
+    for height in (0.75, 0.98):
+        at = click_key(window, 60, height)
+        QTest.mousePress(keyboard, LEFT, pos=at)
+        QTest.mouseRelease(keyboard, LEFT, pos=at)
+    soft, hard = fake.of_type(NoteOn)
+    assert soft.pitch == hard.pitch == 60 and soft.velocity < hard.velocity
+    assert [event.pitch for event in fake.of_type(NoteOff)] == [60, 60]
+
+
+def test_sliding_over_the_keys_is_a_glissando(window: MainWindow, fake: FakeInstrument) -> None:
+    drag(window.keys.keyboard, *(click_key(window, pitch, 0.9) for pitch in (60, 62, 64)))
+    assert [event.pitch for event in fake.of_type(NoteOn)] == [60, 62, 64]
+    assert sorted(event.pitch for event in fake.of_type(NoteOff)) == [60, 62, 64]
+
+
+def test_letters_play_and_shift(window: MainWindow, fake: FakeInstrument) -> None:
+    QTest.keyPress(window, Qt.Key.Key_A)
+    QTest.keyClick(window, Qt.Key.Key_X)
+    QTest.keyClick(window, Qt.Key.Key_C)
+    QTest.keyPress(window, Qt.Key.Key_S)
+    QTest.keyRelease(window, Qt.Key.Key_A)
+    QTest.keyRelease(window, Qt.Key.Key_S)
+    assert [(e.pitch, e.velocity) for e in fake.of_type(NoteOn)] == [(60, 96), (74, 80)]
+    assert [e.pitch for e in fake.of_type(NoteOff)] == [60, 74]
+    assert window.keys.octave.text() == "Keys C5" and window.keys.velocity.text() == "Vel 80"
+
+
+def test_typing_words_plays_nothing(window: MainWindow, fake: FakeInstrument) -> None:
+    window.timbres.search.setFocus()
+    QTest.keyClicks(window.timbres.search, "dark")
+    assert window.timbres.search.text() == "dark" and fake.of_type(NoteOn) == []
+
+
+def test_letters_can_be_switched_off(make_window: Callable[..., MainWindow], fake: FakeInstrument) -> None:
+    window = make_window(PanelSettings(first_run=False, computer_keys=False))
+    QTest.keyClick(window, Qt.Key.Key_A)
+    assert fake.of_type(NoteOn) == []
+
+
+def test_losing_the_focus_lets_everything_go(window: MainWindow, fake: FakeInstrument) -> None:
+    QTest.keyPress(window, Qt.Key.Key_A)
+    window.keys.sustain.click()
+    QApplication.sendEvent(window, QEvent(QEvent.Type.WindowDeactivate))
+    assert [event.pitch for event in fake.of_type(NoteOff)] == [60]
+    assert fake.controls(64) == [127, 0]
+
+
+def test_wheels_and_pedal(window: MainWindow, fake: FakeInstrument) -> None:
+    window.keys.modulation.setValue(90)
+    window.keys.bend.setValue(4000)
+    middle = window.keys.bend.rect().center()
+    QTest.mousePress(window.keys.bend, LEFT, pos=QPoint(middle.x(), 6))
+    QTest.mouseRelease(window.keys.bend, LEFT, pos=QPoint(middle.x(), 6))
+    window.keys.sustain.click()
+    assert fake.controls(1) == [90]
+    assert fake.of_type(PitchBend)[-1].value == 0 and max(e.value for e in fake.of_type(PitchBend)) > 7000
+    assert fake.controls(64) == [127]
+
+
+def test_panic_says_what_it_silenced(window: MainWindow, fake: FakeInstrument) -> None:
+    QTest.keyPress(window, Qt.Key.Key_A)
+    window.keys.sustain.click()
+    fake.extra_telemetry = {"voices": (VoiceView(1, 0, 60, "SOUNDING", 1.0), VoiceView(2, 3, 67, "SOUNDING", 1.0))}
+    window.bridge.poll()
+    window.timbres.search.setFocus()
+    QTest.keyClick(window.timbres.search, Qt.Key.Key_Escape)
+    assert len(fake.of_type(Panic)) == 1
+    assert window.banner.text.text() == "Silenced 2 notes: C4, G4."
+    assert not window.keys.sustain.isChecked()
+    QTest.keyRelease(window, Qt.Key.Key_A)
+    fake.extra_telemetry = {}
+    fake.held.clear()
+    window.bridge.poll()
+    window.top.panic.click()
+    assert "Nothing was sounding" in window.banner.text.text()
+
+
+def test_sounding_keys_light_up(window: MainWindow, fake: FakeInstrument) -> None:
+    fake.post(NoteOn(0, 0, 64, 100, "keyboard"))
+    window.bridge.poll()
+    assert window.keys.keyboard._lit == {64: pytest.approx(100 / 127)}
+
+
+# ---------------------------------------------------------------------- controls and undo
+def test_a_control_is_undone_by_ctrl_z(window: MainWindow, fake: FakeInstrument) -> None:
+    row = window.params.rows["attack_ms"]
+    row.slider.setValue(500)
+    assert fake.of_type(SetParam)[-1].name == "attack_ms" and fake.patch.param("attack_ms") > 0
+    QTest.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert fake.patch.param("attack_ms") == 0.0 and row.slider.value() == 0
+    QTest.keyClick(row.slider, Qt.Key.Key_Right)
+    QTest.keyClick(row.slider, Qt.Key.Key_Delete)
+    assert fake.patch.param("attack_ms") == 0.0
+
+
+def test_the_history_buttons_say_what_they_do(window: MainWindow) -> None:
+    assert not window.top.undo.isEnabled()
+    window.tasks.add_anchor("Oboe")
+    assert window.top.undo.isEnabled() and "Add Oboe" in window.top.undo.toolTip()
+    window.top.undo.click()
+    assert window.top.redo.isEnabled() and len(window.document.patch.anchors) == 5
+
+
+# ---------------------------------------------------------------------- presets
+def answer(monkeypatch: pytest.MonkeyPatch, role: QMessageBox.ButtonRole) -> list[str]:
+    """Answer the question about unsaved changes by the button of this role; returns what was asked."""
+    asked: list[str] = []
+
+    def click(box: QMessageBox) -> int:
+        asked.append(box.text())
+        next(b for b in box.buttons() if box.buttonRole(b) == role).click()
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", click)
+    return asked
+
+
+def path_of(fake: FakeInstrument, name: str) -> Path:
+    return next(path for found, path in fake.presets() if found == name)
+
+
+def test_loading_asks_before_edits_are_lost(
+    window: MainWindow, fake: FakeInstrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.morphing.jump(0)
+    assert window.top.name.text() == "Welcome *" and "Welcome *" in window.windowTitle()
+    asked = answer(monkeypatch, QMessageBox.ButtonRole.RejectRole)
+    window.load(path_of(fake, "Night Bus"))
+    assert asked == ["Welcome has changes that are not saved."] and window.document.patch.name == "Welcome"
+    answer(monkeypatch, QMessageBox.ButtonRole.DestructiveRole)
+    window.load(path_of(fake, "Night Bus"))
+    assert fake.patch.name == "Night Bus" and window.top.name.text() == "Night Bus"
+    window.document.stack.undo()
+    assert window.top.name.text() == "Welcome *", "even that can be undone"
+
+
+def test_saving_a_factory_preset_asks_for_a_name(
+    window: MainWindow, fake: FakeInstrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.morphing.jump(0)
+
+    def fill(dialog: SaveDialog) -> int:
+        assert dialog.name.text() == "Welcome 2"
+        dialog.name.setText("night bus")
+        assert not dialog.save.isEnabled(), "the name is taken"
+        dialog.name.setText("My Welcome")
+        dialog.author.setText("Me")
+        dialog.tags.setText("warm, warm, slow,")
+        return SaveDialog.DialogCode.Accepted
+
+    monkeypatch.setattr(SaveDialog, "exec", fill)
+    window.top.save.click()
+    assert not window.document.dirty and window.top.name.text() == "My Welcome"
+    saved = fake.read_preset(fake.preset_folder / "My Welcome.toml")
+    assert saved.author == "Me" and saved.tags == ("warm", "slow") and saved.weights[0] == pytest.approx(1.0)
+    window.morphing.jump(1)
+    monkeypatch.setattr(SaveDialog, "exec", lambda _: pytest.fail("it has a place of its own now"))
+    QTest.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    assert fake.read_preset(fake.preset_folder / "My Welcome.toml").weights[1] == pytest.approx(1.0)
+
+
+def test_closing_asks_and_can_be_refused(
+    window: MainWindow, fake: FakeInstrument, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    window.morphing.jump(0)
+    answer(monkeypatch, QMessageBox.ButtonRole.RejectRole)
+    assert not window.close()
+    assert window.isVisible()
+    answer(monkeypatch, QMessageBox.ButtonRole.DestructiveRole)
+    with qtbot.waitSignal(window.settings_changed):
+        assert window.close()
+    assert len(window.settings.window) == 4
+
+
+def test_a_damaged_preset_leaves_the_table_alone(window: MainWindow, fake: FakeInstrument) -> None:
+    (fake.preset_folder / "Broken.toml").write_text("nonsense")
+    window.presets.reload()
+    before = window.document.sound
+    window.load(fake.preset_folder / "Broken.toml")
+    assert window.document.sound == before and "not a preset" in window.banner.text.text()
+
+
+def test_presets_by_drag_and_drop_rename_bin_and_back(window: MainWindow, fake: FakeInstrument, tmp_path: Path) -> None:
+    source = tmp_path / "gift.toml"
+    source.write_text(path_of(fake, "Night Bus").read_text())
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(source))])
+    drop = QDropEvent(
+        QPointF(5, 5), Qt.DropAction.CopyAction, data, LEFT, Qt.KeyboardModifier.NoModifier, QEvent.Type.Drop
+    )
+    window.presets.list.dropEvent(drop)
+    imported = next(row for row in window.shelf.rows() if row.name == "Night Bus 2")
+    dragged_out = window.presets.list.mimeData([window.presets.list.item(0)])
+    assert Path(dragged_out.urls()[0].toLocalFile()).exists()
+    window.load(imported.path)
+    window.presets.rename(imported, "Gift")
+    assert window.top.name.text() == "Gift"
+    gift = next(row for row in window.shelf.rows() if row.name == "Gift")
+    window.presets.delete(gift)
+    assert not gift.path.exists() and window.banner.button.isVisible()
+    window.banner.button.click()
+    assert any(row.name == "Gift" for row in window.shelf.rows())
+
+
+def test_arrows_step_through_the_presets(window: MainWindow, fake: FakeInstrument) -> None:
+    window.top.after.click()
+    assert fake.patch.name == "Night Bus"
+    window.top.before.click()
+    assert fake.patch.name == "Welcome"
+
+
+def test_a_program_change_moves_the_panel_and_keeps_the_edits_in_the_history(
+    window: MainWindow, fake: FakeInstrument
+) -> None:
+    window.morphing.jump(0)
+    edited = window.document.sound
+    window.bridge._own_until_s = 0.0
+    window.bridge.poll()
+    fake.program_change(replace(fake.read_preset(path_of(fake, "Night Bus"))))
+    window.bridge.poll()
+    assert window.top.name.text() == "Night Bus" and "Undo brings" in window.banner.text.text()
+    window.document.stack.undo()
+    assert window.document.sound == edited
+
+
+# ---------------------------------------------------------------------- recording, safety, settings
+def test_recording_says_where_it_went(window: MainWindow, fake: FakeInstrument) -> None:
+    window.top.record.click()
+    assert window.top.record.isChecked()
+    window.bridge.poll()
+    assert window.top.record.text().startswith("● 0:0")
+    window.top.record.click()
+    assert "take.wav" in window.banner.text.text() and not window.top.record.isChecked()
+
+
+def test_make_it_safe_raises_the_block_and_says_so(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
+    window.bridge.poll()
+    window.status.safe.click()
+    qtbot.waitUntil(lambda: "512 frames" in window.banner.text.text(), timeout=3000)
+    assert fake.opened[-1].block_frames == 512 and window.settings.audio.block_frames == 512
+
+
+def test_a_device_that_fails_changes_nothing(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
+    window.open_settings()
+    dialog = window._dialog
+    qtbot.waitUntil(lambda: dialog.device.count() == 4, timeout=3000)
+    dialog.device.setCurrentIndex(dialog.device.findData("Broken"))
+    dialog.apply.click()
+    qtbot.waitUntil(lambda: "cannot be opened" in dialog.answer.text(), timeout=3000)
+    assert window.settings.audio.device == "" and dialog.device.currentData() == ""
+    dialog.device.setCurrentIndex(dialog.device.findData("ALSA: USB Interface"))
+    dialog.apply.click()
+    qtbot.waitUntil(lambda: window.settings.audio.device == "ALSA: USB Interface", timeout=3000)
+    dialog.accept()
+
+
+def test_midi_inputs_are_chosen_by_name(window: MainWindow, fake: FakeInstrument) -> None:
+    window.open_settings()
+    dialog = window._dialog
+    assert not dialog.inputs.isEnabled()
+    dialog.all_inputs.setChecked(False)
+    dialog.inputs.item(1).setCheckState(Qt.CheckState.Unchecked)
+    assert fake.connected == ("Keystep 37",) and window.settings.midi_inputs == ("Keystep 37",)
+    dialog.all_inputs.setChecked(True)
+    assert fake.connected is None and window.settings.midi_inputs is None
+    dialog.accept()
+
+
+def test_settings_reach_the_instrument_and_go_back_to_safe(
+    window: MainWindow, fake: FakeInstrument, qtbot: QtBot
+) -> None:
+    window.open_settings()
+    dialog = window._dialog
+    dialog.params["polyphony"].slider.setValue(7)
+    assert fake.params["polyphony"] == 8.0 and window.settings.params["polyphony"] == 8.0
+    dialog.theme.setCurrentIndex(1)
+    dialog.zoom.setCurrentIndex(dialog.zoom.findData(1.5))
+    assert window.theme.palette.name == "light" and window.theme.zoom == 1.5
+    dialog.restore_defaults()
+    assert window.theme.palette.name == "dark" and window.theme.zoom == 1.0 and fake.params["polyphony"] == 64.0
+    qtbot.waitUntil(lambda: len(fake.opened) == 1, timeout=3000)
+    dialog.accept()
+
+
+def test_the_welcome_page_makes_sound(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
+    window.show_welcome()
+    dialog = QApplication.activeModalWidget()
+    dialog.hear.click()
+    assert len(fake.of_type(NoteOn)) == 4
+    dialog.accept()
+    assert len(fake.of_type(NoteOff)) == 4 and window.settings.first_run is False
+
+
+def test_the_engines_banner_is_shown_once(window: MainWindow, fake: FakeInstrument) -> None:
+    fake.extra_telemetry = {"banner": "The device was lost; plug it in again."}
+    window.bridge.poll()
+    assert window.banner.isVisible() and "was lost" in window.banner.text.text()
+    window.banner.close_button.click()
+    window.bridge.poll()
+    assert not window.banner.isVisible()
+
+
+def test_pictures_take_in_the_sound(window: MainWindow, fake: FakeInstrument, clock: Callable[[], float]) -> None:
+    fake.post(NoteOn(0, 0, 69, 120))
+    before = window.pictures.rainbow._pixels.copy()
+    for _ in range(4):
+        clock.now_s += 0.1
+        window.bridge.poll()
+    assert (window.pictures.rainbow._pixels != before).any()
+    assert window.pictures.scope._wave.any()
+    assert window.top.meter.channels[0].level_db > -30
+
+
+# ---------------------------------------------------------------------- for everyone
+def controls(window: MainWindow) -> list[QWidget]:
+    return [
+        w for w in window.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isVisibleTo(window)
+    ]
+
+
+def test_everything_that_takes_the_focus_has_a_name(window: MainWindow) -> None:
+    internal = ("qt_", "ScrollArea")
+    nameless = []
+    for widget in controls(window):
+        said = widget.accessibleName() or getattr(widget, "text", lambda: "")()
+        known = isinstance(widget, (QLineEdit, QComboBox)) and widget.accessibleName()
+        skip = widget.objectName().startswith(internal) or type(widget).__name__ in (
+            "QScrollArea",
+            "QTabBar",
+            "QTabWidget",
+        )
+        if not (said or known or skip):
+            nameless.append(type(widget).__name__)
+    assert nameless == []
+
+
+def test_tab_reaches_every_control(window: MainWindow) -> None:
+    wanted = {w for w in controls(window) if w.isEnabled()}
+    reached, widget = set(), window.focusWidget() or window.top.browser
+    for _ in range(400):
+        reached.add(widget)
+        widget = widget.nextInFocusChain()
+    assert {type(w).__name__ for w in wanted - reached} == set()
+
+
+@pytest.mark.parametrize("zoom", [1.0, 1.25, 1.5, 2.0])
+def test_no_words_are_cut_off(make_window: Callable[..., MainWindow], zoom: float) -> None:
+    window = make_window(PanelSettings(first_run=False, zoom=zoom), (1360, 860))
+    window.top.browser.setChecked(True)
+    window.top.controls.setChecked(True)
+    QApplication.processEvents()
+    cut = []
+    for widget in window.findChildren(QWidget):
+        text = getattr(widget, "text", None)
+        plain = type(widget).__name__ in ("QLabel", "QPushButton", "QCheckBox")
+        if not plain or not widget.isVisible() or not text() or (hasattr(widget, "wordWrap") and widget.wordWrap()):
+            continue
+        needed = widget.fontMetrics().horizontalAdvance(text().replace("&", ""))
+        if needed > widget.width() + 1 or widget.fontMetrics().height() > widget.height() + 1:
+            cut.append((text(), needed, widget.width()))
+    assert cut == []
+
+
+def test_the_window_fits_a_small_screen(make_window: Callable[..., MainWindow]) -> None:
+    window = make_window(size=(1024, 640))
+    assert not window.outer.verticalScrollBar().isVisible() and not window.outer.horizontalScrollBar().isVisible()
+
+
+def test_both_themes_draw(make_window: Callable[..., MainWindow], fake: FakeInstrument) -> None:
+    fake.post(NoteOn(0, 0, 61, 100))
+    for theme in ("dark", "light"):
+        window = make_window(PanelSettings(first_run=False, theme=theme))
+        window.bridge.poll()
+        image = window.grab().toImage()
+        corner = image.pixelColor(2, 2)
+        assert (corner.lightnessF() < 0.3) == (theme == "dark")
