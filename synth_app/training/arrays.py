@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from synth_app.core.errors import CheckpointError
-from synth_app.training.model import EqualisedConv, EqualisedLinear, Generator
+from synth_app.training.model import EqualisedConv, EqualisedLinear, Film, Generator
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -54,10 +54,11 @@ def _folded(generator: Generator) -> dict[str, tuple[Tensor, Tensor | float]]:
         found[f"{name}.weight"] = (layer.weight, before * layer.scale)
         found[f"{name}.bias"] = (layer.bias, 1.0)
 
-    for index, block in enumerate(generator.blocks, start=1):
+    for index, block in enumerate(generator.stack, start=1):
         add(f"block{index}.conv0", block.conv0)
         add(f"block{index}.conv1", block.conv1)
         for conv, film in enumerate(block.film):
+            assert isinstance(film, Film)
             add(f"film.block{index}.conv{conv}.scale", film.scale)
             add(f"film.block{index}.conv{conv}.shift", film.shift)
         if block.harm is not None:

@@ -4,10 +4,10 @@ Plain arrays and one JSON text; nothing in the file is ever executed. A checkpoi
 an export.
 """
 
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ KEPT = 2
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a file holds: the configuration, samples seen, and named arrays ("weight/...", "average/...", "adam/...")."""
+    """What a file holds: the configuration, samples seen, and named arrays ("weight/..", "average/..", "adam/..")."""
 
     config: TrainConfig
     samples_seen: int
@@ -41,18 +41,18 @@ def save_checkpoint(
     optimiser: torch.optim.Adam,
 ) -> Path:
     """Write ``checkpoint-<samples>.npz`` whole or not at all, and remove all but the newest two."""
-    arrays = {f"weight/{name}": _plain(value) for name, value in module.named_parameters()}
+    arrays: dict[str, NDArray[Any]] = {f"weight/{name}": _plain(value) for name, value in module.named_parameters()}
     arrays |= {f"average/{name}": _plain(value) for name, value in average.values.items()}
     for name, value in module.named_parameters():
         for moment, content in optimiser.state.get(value, {}).items():
             arrays[f"adam/{moment}/{name}"] = _plain(content)
+    facts = {"config": config.to_json(), "samples_seen": samples_seen, "anchors": anchors}
+    arrays |= {name: np.array(value) for name, value in facts.items()}
     path = folder / f"checkpoint-{samples_seen:09d}.npz"
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        np.savez(
-            file, config=np.array(config.to_json()), samples_seen=np.array(samples_seen), anchors=np.array(anchors), **arrays
-        )  # type: ignore[arg-type]
-    os.replace(partial, path)
+        np.savez(file, allow_pickle=False, **arrays)
+    partial.replace(path)
     for old in sorted(folder.glob("checkpoint-*.npz"))[:-KEPT]:
         old.unlink()
     return path

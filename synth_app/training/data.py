@@ -1,7 +1,7 @@
 """The data set: notes that are good enough, at one loudness, in a few velocity layers, cached on disk.
 
 A data set is a folder. Each instrument has its own sub-folder with ``wave.npy`` (int16, [notes, 64000], 16 kHz) and
-``notes.json``, which is written last: what has it is finished, so a build that was interrupted goes on where it stopped.
+``notes.json``, which is written last: what has it is finished, so an interrupted build goes on where it stopped.
 ``dataset.json`` lists the instruments in order. The same options and seed give the same data set.
 
 The recipe: a note must sound (peak above 1e-3), repeat itself (clarity above 0.6) and be in tune, octaves aside (30
@@ -231,9 +231,8 @@ def _differs(
     other: dict[int, tuple[tuple[float, float], NDArray[np.float32]]],
 ) -> bool:
     shared = sorted(set(layer) & set(other))[::6]
-    return bool(shared) and LAYER_DISTANCE_DB < float(
-        np.median([timbre_distance_db(layer[pitch][1], other[pitch][1]) for pitch in shared])
-    )
+    distances = [timbre_distance_db(layer[pitch][1], other[pitch][1]) for pitch in shared]
+    return bool(distances) and float(np.median(distances)) > LAYER_DISTANCE_DB
 
 
 @dataclass(frozen=True, slots=True)

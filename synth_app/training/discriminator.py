@@ -1,8 +1,8 @@
-"""GANSynth's discriminator, for the adversarial stage: a picture in, "real or painted" out, and a guess at its labels."""
+"""GANSynth's discriminator, for an adversarial stage: is a picture real or painted, and what are its labels?"""
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from synth_app.training.model import COLOURS, LEAK, START_HEIGHT, START_WIDTH, EqualisedConv, EqualisedLinear
 
@@ -28,13 +28,13 @@ class Discriminator(nn.Module):
         self.label = EqualisedLinear(channels[0], labels, gain=1.0)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.leaky_relu(self.from_rgb(picture), LEAK)
+        x = functional.leaky_relu(self.from_rgb(picture), LEAK)
         for index, conv in enumerate(self.convs):
-            x = F.leaky_relu(conv(x), LEAK)
+            x = functional.leaky_relu(conv(x), LEAK)
             if index % 2 == 1:
-                x = F.avg_pool2d(x, 2)
-        x = F.leaky_relu(self.last0(with_batch_deviation(x)), LEAK)
-        x = F.leaky_relu(self.last1(x.flatten(1).float()), LEAK)
+                x = functional.avg_pool2d(x, 2)
+        x = functional.leaky_relu(self.last0(with_batch_deviation(x)), LEAK)
+        x = functional.leaky_relu(self.last1(x.flatten(1).float()), LEAK)
         return self.logit(x), self.label(x)
 
 

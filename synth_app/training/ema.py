@@ -17,10 +17,13 @@ class Average:
 
     @torch.no_grad()
     def update(self, module: nn.Module, samples_seen: int, batch: int) -> None:
-        """Take in the weights after a step of ``batch`` samples, ``samples_seen`` counted since the start."""
+        """Take in the weights after a step of ``batch`` samples, ``samples_seen`` counted since the start.
+
+        Weights without a gradient have not moved, and are left alone.
+        """
         half_life = max(min(self.half_life, 0.1 * samples_seen), 1.0)
         keep = 0.5 ** (batch / half_life)
-        pairs = [(self.values[name], value) for name, value in module.named_parameters()]
+        pairs = [(self.values[name], value) for name, value in module.named_parameters() if value.grad is not None]
         torch._foreach_lerp_([old for old, _ in pairs], [new.detach() for _, new in pairs], 1.0 - keep)
 
     @torch.no_grad()

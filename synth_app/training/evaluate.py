@@ -222,8 +222,8 @@ def _baselines(judge: Judge, feed: NoteFeed, batch: Batch) -> dict[str, dict[str
     result = {}
     for name, label in (("semitone", "real, a semitone off"), ("instrument", "real, another instrument")):
         wrong = judge.feeds["trained"].load(np.array(rows[name]))
-        index = torch.tensor(kept[name])
-        right = Batch(batch.anchor[index], batch.pitch[index], batch.picture[index], batch.wave[index])
+        those = torch.tensor(kept[name])
+        right = Batch(batch.anchor[those], batch.pitch[those], batch.picture[those], batch.wave[those])
         result[label] = summarise(judge.judge(right, wrong.picture))
     return result
 

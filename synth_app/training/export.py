@@ -35,8 +35,9 @@ from synth_app.training.harmonics import LOWEST_PITCH, PITCH_COUNT
 from synth_app.training.voice import Voice
 
 CHECK_PITCH = 60
-TOLERANCE = 0.05
-"""Largest difference from torch in a normalised picture that half-precision weights may make."""
+TOLERANCE = 0.01
+"""Mean difference from torch in a normalised picture that half-precision weights may make (single points, where a
+pixel norm divides by almost nothing, may be further off)."""
 DIGITS = 4
 
 
@@ -145,9 +146,11 @@ def _compare(voice: Voice, manifest: Manifest, directory: Path) -> None:
         generator.close()
     n = manifest.normaliser
     made = np.stack([frames.log_mel[0] * n.mag_scale + n.mag_offset, frames.inst_freq[0] * n.if_scale + n.if_offset])
-    difference = float(np.abs(made - wanted).max())
+    difference = float(np.abs(made - wanted).mean())
     if difference > TOLERANCE:
-        raise ModelError(f"The exported model differs from torch by {difference:.3f}: do not ship {directory}.")
+        raise ModelError(
+            f"The exported model differs from torch by {difference:.3f} on average: do not ship {directory}."
+        )
 
 
 def card(manifest: Manifest, options: ExportOptions) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 from synth_app.training.data import Dataset, InstrumentEntry, Progress
 
 LOG_MEL_FLOOR = -11.0
-"""Natural log of mel power under which a target is not followed: about 80 dB under a full sine at the training level."""
+"""Natural log of mel power under which a target is not followed: about 80 dB under a full sine."""
 MAG_A, MAG_B = 0.0661371661726, 0.113718730221
 IF_A = 0.8
 CHUNK = 16

@@ -36,7 +36,7 @@ class Batch:
     picture: Tensor
     wave: Tensor
 
-    def rows(self, rows: Tensor) -> "Batch":
+    def rows(self, rows: slice) -> "Batch":
         """Some of the notes."""
         wave = self.wave[rows] if len(self.wave) else self.wave
         return Batch(self.anchor[rows], self.pitch[rows], self.picture[rows], wave)
@@ -89,7 +89,9 @@ class NoteFeed:
         """Read notes from disk."""
         notes = self.table[rows]
         pictures = np.stack([self._pictures[anchor][row] for anchor, row, _ in notes])
-        waves = np.stack([self._waves[anchor][row] for anchor, row, _ in notes]) if self._with_waves else np.zeros((0, 0))
+        waves = (
+            np.stack([self._waves[anchor][row] for anchor, row, _ in notes]) if self._with_waves else np.zeros((0, 0))
+        )
         return Batch(
             torch.from_numpy(notes[:, 0].copy()),
             torch.from_numpy(notes[:, 2].copy()),

@@ -66,4 +66,4 @@ def harmonic_features(config: SpectralConfig) -> NDArray[np.float64]:
 def pooled_features(config: SpectralConfig, width: int) -> NDArray[np.float64]:
     """phi16 averaged to ``width`` bins, [61, 16, width]."""
     features = harmonic_features(config)
-    return features.reshape(PITCH_COUNT, FEATURES, width, -1).mean(axis=3)
+    return np.asarray(features.reshape(PITCH_COUNT, FEATURES, width, -1).mean(axis=3))

@@ -12,14 +12,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
+from synth_app.adapters.model_manifest import read_manifest
+from synth_app.adapters.onnx_writer import read_arrays
 from synth_app.core.errors import SettingsError
+from synth_app.training.arrays import load_arrays
 from synth_app.training.checkpoint import load_checkpoint, newest_checkpoint, restore, save_checkpoint
 from synth_app.training.codec import TorchCodec
 from synth_app.training.config import Stage, TrainConfig
@@ -47,6 +51,8 @@ class TrainOptions:
         run: folder for checkpoints and ``log.jsonl``; if it holds a checkpoint, the run goes on from it.
         niceness: added to the process's own, so that playing comes first.
         checkpoint_s: seconds between checkpoints.
+        start: a model directory to begin from when the run has no checkpoint yet: its weights, and the codes of the
+            anchors whose names and velocities it shares with the data set.
         samples: stop after so many (a pause; the schedule is the configuration's).
         compile: build fused loops with the C++ compiler of this machine.
     """
@@ -55,6 +61,7 @@ class TrainOptions:
     run: Path
     niceness: int = 15
     checkpoint_s: float = 180.0
+    start: Path | None = None
     samples: int | None = None
     compile: bool = True
 
@@ -69,7 +76,7 @@ class Run:
         self.config = config
         self.feed = feed or NoteFeed(dataset, waves=any(stage.wave_weight > 0 for stage in config.stages))
         torch.manual_seed(config.seed)
-        self.voice = Voice(config.model, len(self.feed.anchors)).to(memory_format=torch.channels_last)
+        self.voice = Voice(config.model, len(self.feed.anchors)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         start_from_data(self.voice, self.feed, config.seed)
         self.average = Average(self.voice, config.average_half_life)
         groups = [
@@ -80,6 +87,7 @@ class Run:
         self.optimiser = torch.optim.Adam(groups, lr=1e-3, betas=BETAS, fused=True)
         self.codec = TorchCodec(config.model.spectral, "centred")
         self.samples_seen = 0
+        self.picture_loss = picture_loss
         self._parameters = list(self.voice.parameters())
         self._pool = ThreadPoolExecutor(config.shards, initializer=prepare_thread)
 
@@ -87,6 +95,11 @@ class Run:
     def anchor_names(self) -> tuple[str, ...]:
         """One line for each code, for the checkpoint."""
         return tuple(anchor_name(anchor) for anchor in self.feed.anchors)
+
+    def compile(self) -> None:
+        """Fuse what is bound by memory into compiled loops; the first step of each kind takes longer."""
+        self.voice.generator.compile_epilogue()
+        self.picture_loss = torch.compile(picture_loss, dynamic=False)
 
     def step(self, batch: Batch) -> dict[str, float]:
         """Learn from one batch; returns the loss terms.
@@ -100,14 +113,21 @@ class Run:
         rng = np.random.default_rng([self.config.seed, 1, self.samples_seen])
         size = len(batch.anchor)
         noise = torch.from_numpy(rng.standard_normal((size, self.config.model.latent_size), np.float32))
-        rows = [shard for shard in torch.arange(size).tensor_split(self.config.shards) if len(shard)]
-        shares = [len(shard) / size for shard in rows]
+        edges = np.linspace(0, size, min(self.config.shards, size) + 1).round().astype(int).tolist()
+        rows = [slice(start, stop) for start, stop in pairwise(edges)]
+        shares = [(shard.stop - shard.start) / size for shard in rows]
         jobs = [partial(self._gradients, stage, batch.rows(shard), noise[shard]) for shard in rows]
         results = list(self._pool.map(lambda job: job(), jobs))
         names = results[0][1]
-        terms = {name: sum(share * part[1][name] for share, part in zip(shares, results, strict=True)) for name in names}
+        terms = {
+            name: sum(share * part[1][name] for share, part in zip(shares, results, strict=True)) for name in names
+        }
         for index, value in enumerate(self._parameters):
-            grads = [(share, grad) for share, (part, _) in zip(shares, results, strict=True) if (grad := part[index]) is not None]
+            grads = [
+                (share, grad)
+                for share, (part, _) in zip(shares, results, strict=True)
+                if (grad := part[index]) is not None
+            ]
             value.grad = sum((share * grad for share, grad in grads[1:]), grads[0][0] * grads[0][1]) if grads else None
         used = [value for value in self._parameters if value.grad is not None]
         terms["gradient"] = float(torch.nn.utils.clip_grad_norm_(used, self.config.clip_norm))
@@ -116,11 +136,13 @@ class Run:
         self.average.update(self.voice, self.samples_seen, size)
         return terms
 
-    def _gradients(self, stage: Stage, batch: Batch, noise: Tensor) -> tuple[tuple[Tensor | None, ...], dict[str, float]]:
+    def _gradients(
+        self, stage: Stage, batch: Batch, noise: Tensor
+    ) -> tuple[tuple[Tensor | None, ...], dict[str, float]]:
         """Gradients of all parameters, and the loss terms, for a shard of a batch."""
         latent = self.voice.latents(batch.anchor, noise, self.config.code_noise)
         made, target = self._paint(stage, latent, batch)
-        parts = picture_loss(made, target)
+        parts = self.picture_loss(made, target)
         loss = parts.magnitude + self.config.if_weight * parts.inst_freq
         terms = {"magnitude": parts.magnitude.item(), "inst_freq": parts.inst_freq.item()}
         if stage.wave_weight > 0 and stage.coarse == 0:
@@ -137,7 +159,7 @@ class Run:
             return generator.heads_only(latent, batch.pitch), batch.picture
         if stage.coarse > 0:
             made = self.voice.coarse_picture(latent, batch.pitch, stage.coarse, torch.bfloat16)
-            return made, F.avg_pool2d(batch.picture, 1 << stage.coarse)
+            return made, functional.avg_pool2d(batch.picture, 1 << stage.coarse)
         return generator(latent, batch.pitch, torch.bfloat16), batch.picture
 
     def _set_rates(self, stage: Stage, done: float) -> None:
@@ -167,9 +189,10 @@ def train(config: TrainConfig, options: TrainOptions, report: Report | None = No
     dataset = Dataset.open(options.dataset)
     make_pictures(dataset, TorchCodec(config.model.spectral, "centred").encode)
     run = Run(config, dataset)
-    resume(run, options.run)
+    if not resume(run, options.run) and options.start is not None:
+        start_from_model(run, options.start)
     if options.compile:
-        run.voice.generator.compile_epilogue()
+        run.compile()
     end = min(config.samples, options.samples or config.samples)
     log, saved, logged = options.run / "log.jsonl", time.monotonic(), time.monotonic()
     while run.samples_seen < end:
@@ -203,16 +226,40 @@ def save(run: Run, folder: Path) -> Path:
     )
 
 
-def resume(run: Run, folder: Path) -> None:
-    """Put the newest checkpoint of a folder into the run, if there is one."""
+def resume(run: Run, folder: Path) -> bool:
+    """Put the newest checkpoint of a folder into the run; ``False`` if there is none.
+
+    Raises:
+        SettingsError: it knows other instruments.
+        CheckpointError: it cannot be used.
+    """
     path = newest_checkpoint(folder)
     if path is None:
-        return
+        return False
     checkpoint = load_checkpoint(path)
     if checkpoint.anchors != run.anchor_names:
         raise SettingsError(f"{folder} was trained on other instruments: name another folder for this run.")
     restore(checkpoint, run.voice, run.average, run.optimiser)
     run.samples_seen = checkpoint.samples_seen
+    return True
+
+
+def start_from_model(run: Run, directory: Path) -> None:
+    """Begin with an exported model's weights, and its codes where anchor and velocity are the same.
+
+    Raises:
+        ModelError: the directory is no model.
+        CheckpointError: the model has other sizes than the run's configuration.
+    """
+    manifest = read_manifest(directory)
+    load_arrays(run.voice.generator, read_arrays((directory / manifest.graph.file).read_bytes()))
+    known = {(anchor.name, layer.velocity): layer.code for anchor in manifest.anchors for layer in anchor.layers}
+    with torch.no_grad():
+        for index, anchor in enumerate(run.feed.anchors):
+            code = known.get((anchor.instrument.name, anchor.velocity))
+            if code is not None:
+                run.voice.codes[index] = torch.tensor(code[: run.config.model.code_size])
+    run.average = Average(run.voice, run.config.average_half_life)
 
 
 def _stage_end(config: TrainConfig, samples_seen: int) -> int:

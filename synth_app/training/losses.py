@@ -46,7 +46,8 @@ def spectral_loss(made: Tensor, target: Tensor) -> Tensor:
     for size in WINDOWS:
         window = torch.hann_window(size, device=made.device)
         a, b = (
-            torch.stft(wave, size, size // 4, window=window, center=False, return_complex=True) for wave in (made, target)
+            torch.stft(wave, size, size // 4, window=window, center=False, return_complex=True)
+            for wave in (made, target)
         )
         a, b = (torch.sqrt(part.real.square() + part.imag.square() + 1e-6) for part in (a, b))
         convergence = (a - b).square().sum(dim=(1, 2)).sqrt() / b.square().sum(dim=(1, 2)).sqrt()

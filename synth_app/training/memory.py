@@ -1,5 +1,5 @@
 """Keep the memory that is freed. The trainer's tensors are tens of megabytes each, and by default the C library gives
-every such block back to the system and fetches, and zeroes, a new one: that cost half of a training step where measured.
+every such block back to the system and fetches, and zeroes, a new one: half of a training step, where measured.
 """
 
 import ctypes

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from synth_app.spectral.config import SpectralConfig
 from synth_app.training import harmonics
@@ -78,7 +78,8 @@ class EqualisedLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x @ (self.weight * self.scale) + self.bias
+        y: Tensor = x @ (self.weight * self.scale) + self.bias
+        return y
 
 
 class EqualisedConv(nn.Module):
@@ -93,7 +94,7 @@ class EqualisedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight = (self.weight * self.scale).to(x.dtype)
-        return F.conv2d(x, weight, self.bias.to(x.dtype), padding=self.padding)
+        return functional.conv2d(x, weight, self.bias.to(x.dtype), padding=self.padding)
 
 
 class SideNetwork(nn.Module):
@@ -109,8 +110,8 @@ class SideNetwork(nn.Module):
         self.gains: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
-        h = F.leaky_relu(self.m1(x * self.gains), LEAK)
-        return pixel_norm(F.leaky_relu(self.m2(h), LEAK))
+        h = functional.leaky_relu(self.m1(x * self.gains), LEAK)
+        return pixel_norm(functional.leaky_relu(self.m2(h), LEAK))
 
 
 class HarmonicHead(nn.Module):
@@ -132,10 +133,11 @@ class HarmonicHead(nn.Module):
 
     def forward(self, h: Tensor, pitch: Tensor) -> Tensor:
         """[batch, 2, frames, bins], to be added before tanh."""
-        time = self.time(h).view(-1, COLOURS, self.ranks, self.frames)
-        env = self.env(h).view(-1, COLOURS * self.ranks, self.size) @ self.basis[pitch]
+        time: Tensor = self.time(h).view(-1, COLOURS, self.ranks, self.frames)
+        env: Tensor = self.env(h).view(-1, COLOURS * self.ranks, self.size) @ self.basis[pitch]
         env = env.view(-1, COLOURS, self.ranks, env.shape[-1])
-        return time.transpose(2, 3) @ env * self.ranks**-0.5
+        picture: Tensor = time.transpose(2, 3) @ env * float(self.ranks) ** -0.5
+        return picture
 
 
 class Film(nn.Module):
@@ -176,9 +178,10 @@ class Block(nn.Module):
     def first(self, x: Tensor) -> Tensor:
         """The first convolution: [batch, inputs] or [batch, channels, time, frequency] at half the size."""
         if isinstance(self.conv0, EqualisedConv):
-            return self.conv0(F.interpolate(x, scale_factor=2, mode="nearest"))
+            upsampled: Tensor = self.conv0(functional.interpolate(x, scale_factor=2, mode="nearest"))
+            return upsampled
         dense = x @ (self.conv0.weight * self.conv0.scale).to(x.dtype)
-        image = dense.view(len(x), -1, START_HEIGHT, START_WIDTH) + self.conv0.bias.to(x.dtype)[:, None, None]
+        image: Tensor = dense.view(len(x), -1, START_HEIGHT, START_WIDTH) + self.conv0.bias.to(x.dtype)[:, None, None]
         return image.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, h: Tensor | None, pitch: Tensor) -> Tensor:
@@ -192,7 +195,7 @@ class Block(nn.Module):
 
 
 class Generator(nn.Module):
-    """(latent [B, 256], pitch index [B]) -> normalised picture [B, 2, 128, 1024] in -1..1: log-mel power, inst. freq."""
+    """(latent [B, 256], pitch index [B]) -> picture [B, 2, 128, 1024] in -1..1: log-mel power, inst. freq."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -204,9 +207,14 @@ class Generator(nn.Module):
         self.side = SideNetwork(config) if config.heads else None
         self.head = HarmonicHead(config) if config.heads else None
 
+    @property
+    def stack(self) -> list[Block]:
+        """The blocks, coarse to fine."""
+        return [block for block in self.blocks if isinstance(block, Block)]
+
     def emphasise_code(self) -> None:
         """Start the first layer so that the code and the pitch are heard above the noise."""
-        first = self.blocks[0].conv0.weight
+        first = self.stack[0].conv0.weight
         code, latent = self.config.code_size, self.config.latent_size
         with torch.no_grad():
             first[:code] *= INPUT_CODE_GAIN
@@ -215,12 +223,12 @@ class Generator(nn.Module):
 
     def compile_epilogue(self) -> None:
         """Fuse the work between convolutions into compiled loops; the first step at each resolution takes longer."""
-        for block in self.blocks:
+        for block in self.stack:
             block.shaped = compiled_shaped()
 
     def inputs(self, latent: Tensor, pitch: Tensor) -> Tensor:
         """Latent and one-hot pitch side by side, [B, 317]."""
-        return torch.cat([latent, F.one_hot(pitch, harmonics.PITCH_COUNT).to(latent.dtype)], dim=1)
+        return torch.cat([latent, functional.one_hot(pitch, harmonics.PITCH_COUNT).to(latent.dtype)], dim=1)
 
     def base(self, latent: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor | None]:
         """What needs no convolution: (bias map plus additive head before tanh [B, 2, T, F], side network's h)."""
@@ -236,13 +244,14 @@ class Generator(nn.Module):
         """What the last block (or the one ``skip`` before it) hands to the colour layer, [B, C, T, F]."""
         x = pixel_norm(self.inputs(latent, pitch)).to(dtype)
         film = None if h is None else h[:, : self.config.film]
-        for index in range(self.config.blocks - skip):
-            x = self.blocks[index](x, film, pitch)
+        for block in self.stack[: self.config.blocks - skip]:
+            x = block(x, film, pitch)
         return x
 
     def paint(self, latent: Tensor, pitch: Tensor, h: Tensor | None, dtype: torch.dtype = torch.float32) -> Tensor:
         """What the convolutions add before tanh, [B, 2, T, F]."""
-        return self.rgb(self.features(latent, pitch, h, dtype))
+        picture: Tensor = self.rgb(self.features(latent, pitch, h, dtype))
+        return picture
 
     def forward(self, latent: Tensor, pitch: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         picture, h = self.base(latent, pitch)

@@ -19,7 +19,7 @@ REFINED_LAG_SAMPLES = 700
 
 @dataclass(frozen=True, slots=True)
 class PitchReading:
-    """What was heard: ``pitch`` in semitones (a real number) and ``clarity`` in 0..1; silence reads as pitch 0, clarity 0."""
+    """What was heard: ``pitch`` in semitones (a real number) and ``clarity`` in 0..1; silence reads 0 and 0."""
 
     pitch: float
     clarity: float
@@ -34,7 +34,9 @@ def hz_of(pitch: float) -> float:
     return float(440.0 * 2.0 ** ((pitch - 69.0) / 12.0))
 
 
-def sounding_segment(wave: NDArray[np.float32], samples: int = SEGMENT_SAMPLES, rate_hz: int = 16_000) -> NDArray[np.float64]:
+def sounding_segment(
+    wave: NDArray[np.float32], samples: int = SEGMENT_SAMPLES, rate_hz: int = 16_000
+) -> NDArray[np.float64]:
     """``samples`` samples from 30 ms after the onset (10 % of the peak), zeros behind the end."""
     peak = float(np.abs(wave).max(initial=0.0))
     onset = int(np.argmax(np.abs(wave) >= 0.1 * peak)) if peak > 0 else 0
@@ -54,7 +56,7 @@ def normalised_autocorrelation(segment: NDArray[np.float64]) -> NDArray[np.float
     energy = np.concatenate([[0.0], np.cumsum(segment**2)])
     lag = np.arange(lags)
     power = energy[count - lag] + energy[count] - energy[lag]
-    return np.divide(2.0 * correlation, power, out=np.zeros(lags), where=power > 1e-12)
+    return np.asarray(np.divide(2.0 * correlation, power, out=np.zeros(lags), where=power > 1e-12))
 
 
 def read_pitch(wave: NDArray[np.float32], rate_hz: int = 16_000) -> PitchReading:
@@ -63,7 +65,9 @@ def read_pitch(wave: NDArray[np.float32], rate_hz: int = 16_000) -> PitchReading
     first = int(rate_hz / HIGHEST_HZ)
     last = int(rate_hz / LOWEST_HZ)
     middle = nsdf[first : last + 1]
-    peaks = first + np.flatnonzero((middle > 0) & (middle >= nsdf[first - 1 : last]) & (middle > nsdf[first + 1 : last + 2]))
+    peaks = first + np.flatnonzero(
+        (middle > 0) & (middle >= nsdf[first - 1 : last]) & (middle > nsdf[first + 1 : last + 2])
+    )
     if len(peaks) == 0:
         return PitchReading(0.0, 0.0)
     chosen = int(peaks[np.argmax(nsdf[peaks] >= KEY_PEAK_RATIO * nsdf[peaks].max())])

@@ -1,6 +1,6 @@
 """Where notes come from: soundfonts, an NSynth folder, or a folder of WAV files named by pitch.
 
-Every source offers instruments, and every instrument yields raw notes: pitch, velocity, and 4 s of mono sound at 16 kHz.
+Every source offers instruments, and every instrument yields raw notes: pitch, velocity, and 4 s of mono at 16 kHz.
 What happens to a note afterwards (is it good enough, how loud, which layer) is the same for all and lies in ``data``.
 """
 

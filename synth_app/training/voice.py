@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from synth_app.training.features import IF_A
 from synth_app.training.feed import NoteFeed
@@ -29,15 +29,17 @@ class Voice(nn.Module):
             {str(level): EqualisedConv(config.channels[-1 - level], COLOURS, 1, gain=1.0) for level in levels}
         )
         with torch.no_grad():
-            for rgb in [self.generator.rgb, *self.coarse.values()]:
-                rgb.weight *= RGB_START
+            self.generator.rgb.weight.mul_(RGB_START)
+            for rgb in self.coarse.parameters():
+                rgb.mul_(RGB_START)
 
     def white_codes(self) -> Tensor:
         """The codes with mean zero and unit covariance, [anchors, code_size]: a draw from N(0, I) lies among them."""
         centred = self.codes - self.codes.mean(dim=0)
         ridge = 1e-4 * torch.eye(centred.shape[1])
         covariance = centred.T @ centred / len(centred) + ridge
-        return torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), centred.T, upper=False).T
+        white: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), centred.T, upper=False).T
+        return white
 
     def latents(self, anchor: Tensor, noise: Tensor, code_noise: float) -> Tensor:
         """[B, latent]: the anchors' codes, a little blurred by ``noise`` [B, latent], which also fills the rest."""
@@ -48,7 +50,7 @@ class Voice(nn.Module):
     def coarse_picture(self, latent: Tensor, pitch: Tensor, level: int, dtype: torch.dtype) -> Tensor:
         """The picture as a generator without its last ``level`` blocks paints it."""
         base, h = self.generator.base(latent, pitch)
-        base = F.avg_pool2d(base.expand(-1, -1, self.generator.config.spectral.frames, -1), 1 << level)
+        base = functional.avg_pool2d(base.expand(-1, -1, self.generator.config.spectral.frames, -1), 1 << level)
         features = self.generator.features(latent, pitch, h, dtype, skip=level)
         return torch.tanh(base + self.coarse[str(level)](features).float())
 
@@ -83,12 +85,12 @@ def start_from_data(voice: Voice, feed: NoteFeed, seed: int) -> None:
             weight[pitch] += 1.0
             amplitude = torch.exp((picture[0] - picture[0].amax()) * IF_COMPRESSION)
             phasor[pitch] += (torch.polar(amplitude, picture[1] * (torch.pi / IF_A))).sum(dim=0)
-            summaries[anchor].append((pitch, F.adaptive_avg_pool2d(picture[:1], (16, 64)).flatten()))
+            summaries[anchor].append((pitch, functional.adaptive_avg_pool2d(picture[:1], (16, 64)).flatten()))
     level = level / weight.clamp_min(1.0)
     angle = torch.angle(phasor) * (IF_A / torch.pi)
     mean = torch.stack([level, angle], dim=1).clamp(-0.97, 0.97)
     voice.generator.pitch_bias.copy_(torch.atanh(mean))
-    pooled = F.adaptive_avg_pool1d(level[:, None], 64)[:, 0]
+    pooled = functional.adaptive_avg_pool1d(level[:, None], 64)[:, 0]
     profile = torch.stack([
         torch.stack([picture.view(16, 64) - pooled[pitch] for pitch, picture in notes]).mean(dim=0).flatten()
         for notes in summaries
