@@ -361,6 +361,7 @@ class MainWindow(QMainWindow):
         ):
             button.clicked.connect(lambda _=False, call=call: (call(), self._show_keys()))
         player.setting_changed.connect(self._show_keys)
+        player.panic_wanted.connect(self.panic)
         self.status.safe_wanted.connect(self.make_safe)
         self.banner.acted.connect(self._restore_binned)
 
@@ -507,7 +508,7 @@ class MainWindow(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.settings_wanted.connect(self.open_settings)
         dialog.finished.connect(lambda _: self.change_settings(replace(self.settings, first_run=False)))
-        dialog.open()
+        dialog.show()  # not modal: the keys play while it is open
 
     def change_settings(self, settings: PanelSettings) -> None:
         """Take new settings: show what they change and pass them on."""

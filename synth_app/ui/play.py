@@ -28,9 +28,11 @@ class Player(QObject):
 
     Signals:
         setting_changed(): octave or velocity of the computer's keys. said(str): news for the banner.
+        panic_wanted(): Esc while a menu or a question is open (a shortcut does not reach through those).
     """
 
     setting_changed = pyqtSignal()
+    panic_wanted = pyqtSignal()
     said = pyqtSignal(str)
 
     def __init__(self, bridge: Bridge, window: QWidget) -> None:
@@ -40,6 +42,7 @@ class Player(QObject):
         self.held = HeldNotes()
         self.enabled = True
         self._pedal = False
+        self._last_escape = -1
         self._shortcuts: dict[str, Callable[[], object]] = {
             "z": lambda: self.keys.shift_octave(-1),
             "x": lambda: self.keys.shift_octave(1),
@@ -108,12 +111,16 @@ class Player(QObject):
         """Whether a key is ours: a letter that plays, no command held, and nobody is typing."""
         if not self.enabled or event.modifiers() & _COMMANDS or isinstance(QApplication.focusWidget(), _TYPING):
             return False
-        if QApplication.activeModalWidget() is not None or QApplication.activePopupWidget() is not None:
+        if _covered():
             return False
         letter = _letter(event)
         return letter in self._shortcuts or self.keys.plays(letter)
 
     def _pressed(self, event: QKeyEvent) -> bool:
+        if event.key() == Qt.Key.Key_Escape and _covered() and event.timestamp() != self._last_escape:
+            self._last_escape = event.timestamp()
+            self.panic_wanted.emit()
+            return False
         if not self._plays(event):
             return False
         letter = _letter(event)
@@ -136,6 +143,11 @@ class Player(QObject):
             return False
         self.release(pitch)
         return True
+
+
+def _covered() -> bool:
+    """Whether a question or a menu lies over the panel."""
+    return QApplication.activeModalWidget() is not None or QApplication.activePopupWidget() is not None
 
 
 def _letter(event: QKeyEvent) -> str:

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from synth_app.core.events import NoteOff, NoteOn, Panic, PitchBend, SetMorph, SetParam
 from synth_app.engine.telemetry import VoiceView
 from synth_app.ui.dialogs.save_dialog import SaveDialog
+from synth_app.ui.dialogs.welcome import WelcomeDialog
 from synth_app.ui.main_window import MainWindow
 from synth_app.ui.settings import PanelSettings
 from synth_app.ui.view_models.keyboard import key_layout
@@ -520,11 +521,21 @@ def test_settings_reach_the_instrument_and_go_back_to_safe(
 
 def test_the_welcome_page_makes_sound(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
     window.show_welcome()
-    dialog = QApplication.activeModalWidget()
+    dialog = window.findChild(WelcomeDialog)
     dialog.hear.click()
     assert len(fake.of_type(NoteOn)) == 4
+    QTest.keyClick(dialog, Qt.Key.Key_K)
+    assert fake.of_type(NoteOn)[-1].pitch == 72, "the letters play while it is open"
     dialog.accept()
-    assert len(fake.of_type(NoteOff)) == 4 and window.settings.first_run is False
+    assert len(fake.of_type(NoteOff)) == 5 and window.settings.first_run is False
+
+
+def test_escape_silences_even_while_a_question_is_open(window: MainWindow, fake: FakeInstrument) -> None:
+    box = QMessageBox(window)
+    box.open()
+    QTest.keyClick(box, Qt.Key.Key_Escape)
+    assert len(fake.of_type(Panic)) == 1
+    assert not box.isVisible(), "and the question is closed as ever"
 
 
 def test_the_engines_banner_is_shown_once(window: MainWindow, fake: FakeInstrument) -> None:
@@ -597,9 +608,10 @@ def test_no_words_are_cut_off(make_window: Callable[..., MainWindow], zoom: floa
     assert cut == []
 
 
-def test_the_window_fits_a_small_screen(make_window: Callable[..., MainWindow]) -> None:
+def test_the_window_fits_a_small_screen(make_window: Callable[..., MainWindow], qtbot: QtBot) -> None:
     window = make_window(size=(1024, 640))
-    assert not window.outer.verticalScrollBar().isVisible() and not window.outer.horizontalScrollBar().isVisible()
+    bars = (window.outer.verticalScrollBar(), window.outer.horizontalScrollBar())
+    qtbot.waitUntil(lambda: not any(bar.isVisible() for bar in bars), timeout=3000)
 
 
 def test_both_themes_draw(make_window: Callable[..., MainWindow], fake: FakeInstrument) -> None:

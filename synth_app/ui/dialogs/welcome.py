@@ -86,7 +86,7 @@ class WelcomeDialog(QDialog):
     def _show(self, now: Telemetry) -> None:
         output = now.audio_device or self.tr("no output yet")
         self._set(self.output, self.tr("Sound goes to: {0}.").format(output))
-        names = ", ".join(now.midi_inputs)
+        names = ", ".join(name for name in now.midi_inputs if "synth_app" not in name)  # our own port is no keyboard
         if names:
             text = self.tr("Connected: {0}. The on-screen keys and the letters A W S E D … play too.").format(names)
         else:

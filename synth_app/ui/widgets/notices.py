@@ -103,6 +103,8 @@ class StatusLine(QWidget):
 
     def update_status(self, now: Telemetry) -> None:
         """Show a snapshot; only what changed is touched."""
+        if self._last.rate_hz == 0 and now.rate_hz:
+            self._start = now  # what happened while everything was starting is nobody's fault
         self._last = now
         for fact in facts(now, self._start):
             if self._shown.get(fact.key) == fact:
