@@ -2,7 +2,8 @@
 
 The callback stamps the start of every block, but it is woken early and late. A second-order loop (F. Adriaensen, "Using
 a DLL to filter time", Linux Audio Conference 2005) follows the mean and smooths the rest, so that two notes a
-millisecond apart land 48 frames apart at 48 kHz whatever the wake-ups did.
+millisecond apart land 48 frames apart at 48 kHz whatever the wake-ups did. A single wake-up far off says nothing of the
+clock and is passed over; several in a row mean that blocks were lost, and the loop starts anew from there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from synth_app.engine.protocol import STAMP_FRAME, STAMP_NS, STAMP_SEQUENCE
 
 BANDWIDTH_HZ = 0.5
 SETTLING_BLOCKS = 30
-RESYNC_NS = 50_000_000
+FAR_OFF_NS = 2_000_000
+FAR_OFF_BLOCKS = 1.5
+LOST_AFTER = 5
+"""So many stamps in a row that are far off are believed."""
 
 
 class DelayLockedLoop:
@@ -30,6 +34,8 @@ class DelayLockedLoop:
         self._frame = 0
         self._ns = 0.0
         self._updates = 0
+        self._passed_over = 0
+        self._block_ns = math.inf
         self.ns_per_frame = self._nominal
 
     def update(self, frame: int, time_ns: int) -> None:
@@ -39,9 +45,15 @@ class DelayLockedLoop:
             return
         predicted = self._ns + elapsed * self.ns_per_frame
         error = time_ns - predicted
-        if not self._updates or abs(error) > RESYNC_NS:
-            self._frame, self._ns, self._updates = frame, float(time_ns), 1
+        if self._updates:
+            self._block_ns = min(self._block_ns, elapsed * self._nominal)
+        far_off = abs(error) > max(FAR_OFF_NS, FAR_OFF_BLOCKS * self._block_ns)
+        self._passed_over = self._passed_over + 1 if far_off else 0
+        if not self._updates or self._passed_over >= LOST_AFTER:
+            self._frame, self._ns, self._updates, self._passed_over = frame, float(time_ns), 1, 0
             self.ns_per_frame = self._nominal
+            return
+        if far_off:
             return
         bandwidth = BANDWIDTH_HZ * max(1.0, 8.0 * (1.0 - self._updates / SETTLING_BLOCKS))
         omega = min(0.5, 2.0 * math.pi * bandwidth * elapsed * self._nominal * 1e-9)
