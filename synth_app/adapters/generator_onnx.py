@@ -1,16 +1,13 @@
 """A trained generator behind the ``Generator`` port, run by ONNX Runtime.
 
-On a CPU the model's weights are written once more, in memory, in ONNX Runtime's blocked layout and in two stages
-(see ``onnx_writer_layout``), and the result is checked against the portable graph before it is trusted; where that
-layout is not to be had the portable graph itself plays. On CUDA the portable graph runs with its inputs and outputs
-bound and batches rounded up to a few fixed sizes. A session that fails in the middle of a note is replaced by the CPU
-for good, with the reason kept for the player.
+On a CPU the weights are written once more, in memory, in ONNX Runtime's blocked layout (``generator_onnx_cpu``).
+On CUDA the model file's own graph runs with its inputs and outputs bound and batches rounded up to a few fixed sizes. A
+session that fails in the middle of a note is replaced by the CPU for good, with the reason kept for the player.
 """
 
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -22,23 +19,15 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 
+from synth_app.adapters.generator_onnx_cpu import CPU, CpuEngine, check_interface, open_session
 from synth_app.adapters.model_manifest import Manifest, read_manifest
-from synth_app.adapters.onnx_writer import read_arrays, row_table, write_blocked_stages
-from synth_app.adapters.onnx_writer_graph import NCHWC
-from synth_app.adapters.onnx_writer_rows import plan_rows
 from synth_app.core.errors import ModelError
 from synth_app.render.ports import GeneratorInfo, SpectralFrames
 
-log = logging.getLogger(__name__)
-
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-CPU = "CPUExecutionProvider"
-TILE_FRAMES = 32
 BATCHES = (1, 2, 4, 8, 16)
-CHECK_LIMIT = 1e-3  # of the blocked form against the portable one, normalised units; they measure 1e-5 apart
 
 
 class Engine(Protocol):
@@ -89,7 +78,7 @@ class OnnxGenerator:
         try:
             return SpectralFrames(*self._engine.run(latents, pitches, start_frame, stop_frame))
         except Exception as error:  # whatever a vendor's session raises
-            if isinstance(self._engine, _CpuEngine):
+            if isinstance(self._engine, CpuEngine):
                 raise ModelError(
                     f"The model {self.manifest.name!r} failed while rendering: {_brief(error)}."
                 ) from error
@@ -118,7 +107,7 @@ class OnnxGenerator:
 
     def _open_cpu(self) -> Engine:
         try:
-            return _CpuEngine(self._graph, self.manifest, self._threads)
+            return CpuEngine(self._graph, self.manifest, self._threads)
         except ModelError:
             raise
         except Exception as error:
@@ -150,68 +139,6 @@ def open_generator(directory: Path, provider: str = "auto", threads: int = 0,
     return OnnxGenerator(directory, provider, threads, on_fallback)
 
 
-class _CpuEngine:
-    """The blocked stages where they work, else the portable graph."""
-
-    def __init__(self, graph: bytes, manifest: Manifest, threads: int) -> None:
-        self.frames, self.threads = manifest.frames, threads
-        self._stages: _BlockedStages | None = None
-        portable = _session(graph, [CPU], threads)
-        _check_interface(portable, manifest)
-        n = block_size()
-        if n:
-            try:
-                stages = _BlockedStages(graph, manifest, threads, n)
-                if _agrees(stages, portable, manifest):
-                    self._stages = stages
-            except Exception:  # another release of ONNX Runtime may refuse what it only uses inside
-                log.info("the blocked layout is not to be had; the portable graph plays", exc_info=True)
-        self._portable = None if self._stages is not None else portable
-
-    @property
-    def words(self) -> str:
-        form = "" if self._stages is not None else ", portable"
-        return f"CPU, {self.threads} thread{'s' * (self.threads > 1)}{form}"
-
-    def run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]:
-        if self._stages is None:
-            assert self._portable is not None
-            frames = np.asarray([start, stop], np.int64)
-            feeds = {"latents": latents, "pitches": pitches, "frames": frames}
-            log_mel, inst_freq = self._portable.run(None, feeds)
-            return log_mel, inst_freq
-        notes = [self._stages.run(latents[i : i + 1], pitches[i : i + 1], start, stop) for i in range(len(pitches))]
-        if len(notes) == 1:
-            return notes[0]
-        return np.concatenate([note[0] for note in notes]), np.concatenate([note[1] for note in notes])
-
-
-class _BlockedStages:
-    """One note at a time: the low resolutions once, then the tall ones in tiles that stay in the cache."""
-
-    def __init__(self, graph: bytes, manifest: Manifest, threads: int, n: int) -> None:
-        stages = write_blocked_stages(read_arrays(graph), manifest.graph_options, n)
-        self.n, self.split, self.values = n, stages.split, stages.values
-        self.blocks = manifest.frames.bit_length() - 1
-        self._trunk = _session(stages.trunk, [CPU], threads)
-        self._top = _session(stages.top, [CPU], threads)
-
-    def run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]:
-        plan = plan_rows(start, stop, 2, self.blocks)[: self.split - 1]
-        low = self._trunk.run(None, {"latents": latents, "pitches": pitches, "rows": row_table(plan, (0, 2), self.n)})
-        feeds: dict[str, Any] = dict(zip(("x", *self.values), low, strict=True)) | {"pitches": pitches}
-        have = (plan[-1].out0, plan[-1].out1)
-        tiles = []
-        for first in range(start, stop, TILE_FRAMES):
-            last = min(stop, first + TILE_FRAMES)
-            feeds["frames"] = np.asarray([first, last], np.int64)
-            feeds["rows"] = row_table(plan_rows(first, last, self.split + 1, self.blocks), have, self.n)
-            tiles.append(self._top.run(None, feeds))
-        if len(tiles) == 1:
-            return tiles[0][0], tiles[0][1]
-        return np.concatenate([t[0] for t in tiles], axis=1), np.concatenate([t[1] for t in tiles], axis=1)
-
-
 class _BoundEngine:
     """CUDA (or TensorRT): the portable graph, inputs and outputs bound, batches of a few fixed sizes, warmed up."""
 
@@ -221,11 +148,11 @@ class _BoundEngine:
         wanted: list[Any] = [cuda, CPU]
         if provider == "tensorrt":
             wanted.insert(0, ("TensorrtExecutionProvider", {"trt_fp16_enable": False}))
-        self._session = _session(graph, wanted, 1)
+        self._session = open_session(graph, wanted, 1)
         running = self._session.get_providers()[0]
         if running == CPU:
             raise ModelError("ONNX Runtime gave the CPU instead; its CUDA libraries may be missing (the cuda extra)")
-        _check_interface(self._session, manifest)
+        check_interface(self._session, manifest)
         self.words = f"{running.removesuffix('ExecutionProvider').upper()}: device 0"
         self.bins = manifest.bins
         pitch = np.full(1, manifest.check.pitch, np.int64)
@@ -270,33 +197,6 @@ def cuda_missing() -> str:
     return ""
 
 
-def block_size() -> int:
-    """Channels side by side in ONNX Runtime's blocked layout on this machine (8 or 16), or 0 when it has none."""
-    channels = 64
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, 1, 2]) for name in "xy")
-    node = helper.make_node("ReorderInput", ["x"], ["y"], domain=NCHWC)
-    opsets = [helper.make_opsetid("", 18), helper.make_opsetid(NCHWC, 1)]
-    model = helper.make_model(helper.make_graph([node], "probe", [x], [y]), opset_imports=opsets, ir_version=9)
-    ramp = np.arange(2 * channels, dtype=np.float32).reshape(1, channels, 1, 2)
-    try:
-        order = _session(model.SerializeToString(), [CPU], 1).run(None, {"x": ramp})[0].ravel()
-    except Exception:  # this build does not know the layout
-        return 0
-    n = int(np.argmax(order == 1.0))  # channel 0 of the second position follows the n channels of the first
-    expected = ramp.reshape(-1, n, 2).transpose(0, 2, 1).ravel() if n and channels % n == 0 else None
-    return n if expected is not None and np.array_equal(order, expected) else 0
-
-
-def _session(graph: bytes, providers: list[Any], threads: int) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    # Pool threads spin within a run, which is short, and sleep after it: the cores belong to the music.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return ort.InferenceSession(graph, options, providers=providers)
-
-
 def _read_graph(path: Path) -> bytes:
     """The graph's bytes, refused when it would make ONNX Runtime read other files or run foreign operators."""
     try:
@@ -313,31 +213,6 @@ def _read_graph(path: Path) -> bytes:
     if any(tensor.external_data for tensor in model.graph.initializer):
         raise ModelError(f"{path} keeps weights outside itself, which is refused.")
     return graph
-
-
-def _check_interface(session: ort.InferenceSession, manifest: Manifest) -> None:
-    inputs = {entry.name: entry.shape for entry in session.get_inputs()}
-    outputs = {entry.name: entry.shape for entry in session.get_outputs()}
-    if set(inputs) != {"latents", "pitches", "frames"} or set(outputs) != {"log_mel", "inst_freq"}:
-        raise ModelError(f"The graph of {manifest.name!r} is not this program's; export or import the model again.")
-    if inputs["latents"][1] != manifest.latent_size or outputs["log_mel"][2] != manifest.bins:
-        raise ModelError(f"The graph of {manifest.name!r} has other sizes than its model.toml says.")
-
-
-def _agrees(stages: _BlockedStages, portable: ort.InferenceSession, manifest: Manifest) -> bool:
-    """Whether a few frames come out alike, at the note's start and in the middle."""
-    latent, pitch = manifest.check_latent[None], np.asarray([manifest.check.pitch], np.int64)
-    middle = manifest.frames // 2
-    for start, stop in ((0, 3), (middle, middle + 2)):
-        ours = stages.run(latent, pitch, start, stop)
-        frames = np.asarray([start, stop], np.int64)
-        theirs = portable.run(None, {"latents": latent, "pitches": pitch, "frames": frames})
-        scales = (manifest.normaliser.mag_scale, manifest.normaliser.if_scale)
-        apart = max(float(np.abs(a - b).max()) * s for a, b, s in zip(ours, theirs, scales, strict=True))
-        if not apart < CHECK_LIMIT:
-            log.info("the blocked layout is off by %g; the portable graph plays", apart)
-            return False
-    return True
 
 
 def _info(m: Manifest, words: str) -> GeneratorInfo:

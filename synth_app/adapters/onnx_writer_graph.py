@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 Precision = Literal["fp16", "fp32"]
 
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 OPSET = 18  # Pad with axes
 IR_VERSION = 9  # read by every ONNX Runtime this project accepts
 NCHWC = "com.microsoft.nchwc"  # ONNX Runtime's own blocked convolutions (CPU only)

@@ -1,6 +1,7 @@
-"""The parts of the graph that depend on (latent, pitch) only: first layer, side network, FiLM, harmonic features, head.
+"""The parts of the graph before the convolutions: first layer, side network, FiLM, harmonic features, head.
 
-They are computed once a note, hold for all its frames, and work in frequency, so slices never meet them.
+They depend on the latent alone, on the pitch alone, or on both, and are written in that order, so that whoever renders
+many notes can keep them; only the head's time curves know of frames.
 With f the centre of a mel bin, f0 the pitch, n = f / f0 and w = 1.5 bins::
 
     g     = exp(-((f - round(max(n, 1)) f0) / w)^2 / 2)                      the bump on the nearest harmonic
@@ -22,68 +23,114 @@ from synth_app.adapters.onnx_writer_graph import Graph
 from synth_app.spectral.mel import _band_edges_hz
 
 EPSILON = 1e-8
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class LatentValues:
+    """What a latent alone decides: its share of the two dense layers, and its squared length ``[B, 1]``."""
+
+    dense: str
+    square: str
+    side: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PitchValues:
+    """What a pitch alone decides; ``None`` or empty where the generator lacks the part.
+
+    Attributes:
+        dense, side: its rows of the two dense layers.
+        bias: the pitch bias map ``[B, 2, 1, bins]``.
+        features: harmonic features per block, ``[B, columns, 16]``.
+        basis: phi, ``[B, K, bins]``.
+    """
+
+    dense: str
+    side: str | None
+    bias: str | None
+    features: dict[int, str]
+    basis: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class NoteValues:
-    """Values of one note in the graph; ``None`` where the generator lacks the part.
+    """What latent and pitch decide together.
 
     Attributes:
         dense: pre-activation of block 1's first layer, without its bias, ``[B, C1*32]``.
-        film: all FiLM scales and shifts side by side, ``[B, total]``, in :func:`film_widths` order.
-        features: harmonic features per block, ``[B, columns, 16]``.
-        curves: the head's spectra with everything but time, ``[B, 2, R, bins]``.
-        times: the head's time curves, ``[B, 2, R, frames]``.
+        hidden: h, the side network's output ``[B, H]``.
+        film: FiLM's scales of all convolutions in order, then their shifts, ``[B, total]``.
+        curves: the head's spectra with everything but time, 1/sqrt(R) included, ``[B, 2, R, bins]``.
     """
 
     dense: str
+    hidden: str | None
     film: str | None
-    features: dict[int, str]
     curves: str | None
-    times: str | None
 
 
-def write_note(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOptions, latents: str, index: str,
-               dense_weight: NDArray[np.float32]) -> NoteValues:  # fmt: skip
-    """Write everything that is computed once a note."""
-    dense = _first_layer(g, shape, latents, index, dense_weight)
-    if not shape.hidden and "harm.block1.weight" not in arrays:
-        return NoteValues(dense, None, {}, None, None)
-    h = _side_network(g, arrays, shape, latents, index) if shape.hidden else ""
+def write_latent(g: Graph, arrays: Arrays, shape: GeneratorShape, latents: str, dense: Floats) -> LatentValues:
+    """``dense`` is the first layer's weight, in the column order that the layout wants."""
+    square = g.node("ReduceSumSquare", latents, g.const([1]), keepdims=1)
+    side = None
+    if shape.hidden:
+        weight = g.weight("side.m1.weight", arrays["side.m1.weight"])
+        side = g.node("MatMul", latents, _rows(g, weight, 0, shape.latent_size))
+    weight = g.weight("block1.conv0.weight", dense)
+    return LatentValues(g.node("MatMul", latents, _rows(g, weight, 0, shape.latent_size)), square, side)
+
+
+def write_pitch(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOptions, index: str,
+                dense: Floats) -> PitchValues:  # fmt: skip
+    """``index`` is the pitch's row, int64 ``[B]``."""
+    first, last = shape.latent_size, shape.latent_size + options.pitches
+    weight = g.weight("block1.conv0.weight", dense)
+    rows = g.node("Gather", _rows(g, weight, first, last), index, axis=0)
+    side = bias = basis = None
+    features: dict[int, str] = {}
+    if shape.hidden:
+        weight = g.weight("side.m1.weight", arrays["side.m1.weight"])
+        side = g.node("Gather", _rows(g, weight, first, last), index, axis=0)
+    if "pitch_bias" in arrays:
+        bias = g.node("Gather", g.weight("pitch_bias", arrays["pitch_bias"]), index, axis=0)
+        bias = g.node("Unsqueeze", bias, g.const([2]))
+    if shape.rank or "harm.block1.weight" in arrays:
+        harmonics = _Harmonics(g, options, shape.bins, index)
+        features = harmonics.features(shape) if "harm.block1.weight" in arrays else {}
+        basis = harmonics.basis(options) if shape.rank else None
+    return PitchValues(rows, side, bias, features, basis)
+
+
+def write_note(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOptions, latent: LatentValues,
+               pitch: PitchValues) -> NoteValues:  # fmt: skip
+    """The two dense layers' sums, the side network, and what is read from it."""
+    # pixelnorm(concat(z, one-hot)) @ W: the one-hot picks a row of W, and the norm divides the sum.
+    total = shape.latent_size + options.pitches
+    square = g.mul(g.add(latent.square, g.const(1.0)), g.const(1.0 / total))
+    norm = g.node("Sqrt", g.add(square, g.const(EPSILON)))
+    dense = g.node("Div", g.add(latent.dense, pitch.dense), norm)
+    if latent.side is None or pitch.side is None:
+        return NoteValues(dense, None, None, None)
+    h = _side_network(g, arrays, g.add(latent.side, pitch.side))
     film = _film(g, arrays, shape, h) if shape.film_hidden else None
-    harmonics = _Harmonics(g, options, shape.bins, index)
-    features = harmonics.features(shape) if "harm.block1.weight" in arrays else {}
-    curves, times = _head(g, arrays, shape, options, harmonics, h) if shape.rank else (None, None)
-    return NoteValues(dense, film, features, curves, times)
+    curves = None if pitch.basis is None else _curves(g, arrays, shape, options, pitch.basis, h)
+    return NoteValues(dense, h, film, curves)
 
 
 def film_widths(shape: GeneratorShape) -> list[int]:
-    """Sizes of the pieces of ``NoteValues.film``: scale, shift for every convolution in order."""
-    return [shape.channels[b - 1] for b, _ in conv_names(shape.blocks) for _ in ("scale", "shift")]
+    """Channels of every convolution in order: the sizes of the scales, and again of the shifts, in the FiLM values."""
+    return [shape.channels[b - 1] for b, _ in conv_names(shape.blocks)]
 
 
-def _first_layer(g: Graph, shape: GeneratorShape, latents: str, index: str, weight: NDArray[np.float32]) -> str:
-    """``pixelnorm(concat(z, one-hot)) @ W``: the one-hot picks a row, and the norm divides the sum."""
-    total = weight.shape[0]
-    w = g.weight("block1.conv0.weight", weight)
-    rows = g.const([0])
-    split = g.const([shape.latent_size])
-    z_part = g.node("MatMul", latents, g.node("Slice", w, rows, split, rows))
-    p_part = g.node("Gather", g.node("Slice", w, split, g.const([total]), rows), index, axis=0)
-    square = g.add(g.node("ReduceSumSquare", latents, g.const([1]), keepdims=1), g.const(1.0))
-    norm = g.node("Sqrt", g.add(g.mul(square, g.const(1.0 / total)), g.const(EPSILON)))
-    return g.node("Div", g.add(z_part, p_part), norm)
+def _rows(g: Graph, weight: str, first: int, last: int) -> str:
+    """Some rows of a stored weight; cut when the session loads."""
+    return g.node("Slice", weight, g.const([first]), g.const([last]), g.const([0]))
 
 
-def _side_network(g: Graph, arrays: Arrays, shape: GeneratorShape, latents: str, index: str) -> str:
-    weight = arrays["side.m1.weight"]
-    w = g.weight("side.m1.weight", weight)
-    rows, split = g.const([0]), g.const([shape.latent_size])
-    z_part = g.node("MatMul", latents, g.node("Slice", w, rows, split, rows))
-    p_part = g.node("Gather", g.node("Slice", w, split, g.const([weight.shape[0]]), rows), index, axis=0)
-    h = g.lrelu(g.add(g.add(z_part, p_part), g.weight("side.m1.bias", arrays["side.m1.bias"])))
-    w2, b2 = (g.weight(f"side.m2.{part}", arrays[f"side.m2.{part}"]) for part in ("weight", "bias"))
-    h = g.lrelu(g.add(g.node("MatMul", h, w2), b2))
+def _side_network(g: Graph, arrays: Arrays, first: str) -> str:
+    h = g.lrelu(g.add(first, g.weight("side.m1.bias", arrays["side.m1.bias"])))
+    h = g.lrelu(_linear(g, arrays, h, "side.m2"))
     mean = g.node("ReduceMean", g.mul(h, h), g.const([1]), keepdims=1)
     return g.node("Div", h, g.node("Sqrt", g.add(mean, g.const(EPSILON))))
 
@@ -95,12 +142,12 @@ def _linear(g: Graph, arrays: Arrays, h: str, name: str) -> str:
 
 def _film(g: Graph, arrays: Arrays, shape: GeneratorShape, h: str) -> str:
     """Every scale (one added) and shift from one matrix product."""
-    names = [f"film.block{b}.conv{i}.{part}" for b, i in conv_names(shape.blocks) for part in ("scale", "shift")]
+    names = [f"film.block{b}.conv{i}.{part}" for part in ("scale", "shift") for b, i in conv_names(shape.blocks)]
     short = g.node("Slice", h, g.const([0]), g.const([shape.film_hidden]), g.const([1]))
     weights = [g.weight(f"{n}.weight", arrays[f"{n}.weight"]) for n in names]
     biases = [g.weight(f"{n}.bias", arrays[f"{n}.bias"]) for n in names]
-    ones = [np.full(w, float(k % 2 == 0), np.float32) for k, w in enumerate(film_widths(shape))]
-    bias = g.add(g.node("Concat", *biases, axis=0), g.const(np.concatenate(ones)))
+    total = sum(film_widths(shape))
+    bias = g.add(g.node("Concat", *biases, axis=0), g.const((np.arange(2 * total) < total).astype(np.float32)))
     return g.add(g.node("MatMul", short, g.node("Concat", *weights, axis=1)), bias)
 
 
@@ -158,30 +205,28 @@ class _Harmonics:
         return g.node("Concat", peaks, floor, on_peaks, axis=1)
 
 
-def _head(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOptions, harmonics: _Harmonics,
-          h: str) -> tuple[str, str]:  # fmt: skip
-    """The head's spectra ``[B, 2, R, bins]`` (1/sqrt(R) in them) and time curves ``[B, 2, R, frames]``."""
-    basis = options.partials + 2 * options.cosines
-    scale = g.mul(g.weight("head.basis_scale", arrays["head.basis_scale"]), g.const(float(1.0 / np.sqrt(shape.rank))))
-    weights = g.mul(g.reshape(_linear(g, arrays, h, "head.env"), [0, 2 * shape.rank, basis]), scale)
-    curves = g.reshape(g.node("MatMul", weights, harmonics.basis(options)), [0, 2, shape.rank, harmonics.bins])
+def _curves(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOptions, basis: str, h: str) -> str:
+    size = options.partials + 2 * options.cosines
+    scale = g.mul(g.weight("head.basis_scale", arrays["head.basis_scale"]), g.const(float(shape.rank**-0.5)))
+    weights = g.mul(g.reshape(_linear(g, arrays, h, "head.env"), [0, 2 * shape.rank, size]), scale)
+    return g.reshape(g.node("MatMul", weights, basis), [0, 2, shape.rank, shape.bins])
+
+
+def write_times(g: Graph, arrays: Arrays, shape: GeneratorShape, h: str, start: str, stop: str) -> str:
+    """The head's time curves for some frames, ``[B, 2, rows, R]``."""
     times = g.reshape(_linear(g, arrays, h, "head.time"), [0, 2, shape.rank, shape.frames])
-    return curves, times
+    return g.node("Transpose", g.node("Slice", times, start, stop, g.const([3])), perm=[0, 1, 3, 2])
 
 
-def write_output(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOptions, rgb: str, index: str,
-                 start: str, stop: str, curves: str | None, times: str | None) -> tuple[str, str]:  # fmt: skip
+def write_output(g: Graph, options: GraphOptions, rgb: str, bias: str | None, times: str | None,
+                 curves: str | None) -> tuple[str, str]:  # fmt: skip
     """Sum of everything before tanh, then physical units: log-mel and inst_freq, each ``[B, rows, bins]``.
 
     ``rgb`` is the last convolution's output ``[B, 2, rows, bins]`` with its bias.
     """
-    y = rgb
-    if "pitch_bias" in arrays:
-        bias = g.node("Gather", g.weight("pitch_bias", arrays["pitch_bias"]), index, axis=0)
-        y = g.add(y, g.node("Unsqueeze", bias, g.const([2])))
+    y = rgb if bias is None else g.add(rgb, bias)
     if curves is not None and times is not None:
-        rows = g.node("Slice", times, start, stop, g.const([3]))
-        y = g.add(y, g.node("MatMul", g.node("Transpose", rows, perm=[0, 1, 3, 2]), curves))
+        y = g.add(y, g.node("MatMul", times, curves))
     channels = g.nodes("Split", 2, g.node("Tanh", y), axis=1, num_outputs=2)
     scales = ((options.mag_scale, options.mag_offset), (options.if_scale, options.if_offset))
     physical = []

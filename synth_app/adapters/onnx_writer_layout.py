@@ -158,10 +158,9 @@ class BlockedLayout:
         return self._back(g.node("Div", self._view(x, block), norm), block)
 
     def film(self, x: str, block: int, film: Film) -> str:
-        """A depthwise 1x1 convolution: the same memory in either layout, since its kernel is one value a channel."""
-        g, channels = self.g, self._channels(block)
-        scale, shift = g.reshape(film[0], [channels, 1, 1, 1]), g.reshape(film[1], [channels])
-        return g.node("Conv", x, scale, shift, domain=NCHWC, group=channels)
+        """A depthwise 1x1 convolution, whose kernel lies the same in either layout: ``[C, 1, 1, 1]`` and ``[C]``."""
+        channels = self._channels(block)
+        return self.g.node("Conv", x, film[0], film[1], domain=NCHWC, group=channels)
 
     def harmonics(self, features: str, block: int) -> str:
         """A block's frequency features ``[1, columns, 16]`` as a row to add, ``[1, C/n, 1, columns*n]``."""

@@ -10,8 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from synth_app.adapters import generator_onnx
-from synth_app.adapters.generator_onnx import OnnxGenerator, block_size, cuda_missing, open_generator
+from synth_app.adapters import generator_onnx, generator_onnx_cpu
+from synth_app.adapters.generator_onnx import OnnxGenerator, cuda_missing, open_generator
+from synth_app.adapters.generator_onnx_cpu import CpuEngine, block_size
 from synth_app.adapters.model_manifest import Manifest, file_sha256, read_manifest, write_manifest
 from synth_app.adapters.onnx_writer import read_arrays
 from synth_app.core.errors import ModelError
@@ -50,7 +51,7 @@ def notes(manifest: Manifest, count: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("blocked", [True, False], ids=["blocked", "portable"])
 def test_renders_what_the_weights_say(model: Path, blocked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not blocked:
-        monkeypatch.setattr(generator_onnx, "block_size", lambda: 0)
+        monkeypatch.setattr(generator_onnx_cpu, "block_size", lambda: 0)
     generator = open_generator(model, "cpu", threads=1)
     assert ("portable" in generator.info.provider) is not blocked
     assert generator.info.provider.startswith("CPU, 1 thread")
@@ -70,10 +71,29 @@ def test_tiles_join_without_a_seam(model: Path, monkeypatch: pytest.MonkeyPatch)
     generator = open_generator(model, "cpu", threads=1)
     latents, pitches = notes(generator.manifest, 1)
     at_once = generator.render(latents, pitches, 0, 16)
-    monkeypatch.setattr(generator_onnx, "TILE_FRAMES", 3)
+    monkeypatch.setattr(generator_onnx_cpu, "TILE_FRAMES", 3)
     tiled = generator.render(latents, pitches, 0, 16)
     assert np.abs(at_once.log_mel - tiled.log_mel).max() * OPTIONS.mag_scale < 1e-4
     assert np.abs(at_once.inst_freq - tiled.inst_freq).max() < 1e-4
+
+
+@pytest.mark.parametrize("sizes", [(3, 4, 9), (1, 1, 2, 12), (16,), (2, 7, 7)])
+def test_streams_equal_the_whole_note(model: Path, sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices that follow each other share their low resolutions; others, and other notes between, do not disturb."""
+    monkeypatch.setattr(generator_onnx_cpu, "AHEAD_FRAMES", 6)
+    monkeypatch.setattr(generator_onnx_cpu, "KEPT_TRUNKS", 2)
+    generator = open_generator(model, "cpu", threads=1)
+    latents, pitches = notes(generator.manifest, 3)
+    arrays = read_arrays((model / "generator.onnx").read_bytes())
+    whole = [reference_note(arrays, latent, int(pitch)) for latent, pitch in zip(latents, pitches, strict=True)]
+    start = 0
+    for k, size in enumerate(sizes):
+        for note in range(1 + k % 3):
+            frames = generator.render(latents[note : note + 1], pitches[note : note + 1], start, start + size)
+            found = np.stack([frames.log_mel[0], frames.inst_freq[0]]) * SCALES + OFFSETS
+            assert np.abs(found - whole[note][:, start : start + size]).max() < 1e-4
+        start += size
+    assert start == 16
 
 
 def test_info_says_what_the_manifest_says(model: Path) -> None:
@@ -108,7 +128,7 @@ class _LostDevice:
 
     def __init__(self, graph: bytes, manifest: Manifest, provider: str) -> None:
         self.left = 2
-        self.cpu = generator_onnx._CpuEngine(graph, manifest, 1)
+        self.cpu = CpuEngine(graph, manifest, 1)
 
     def run(self, latents, pitches, start, stop):  # type: ignore[no-untyped-def]
         if self.left == 0:
@@ -159,7 +179,7 @@ def test_a_machine_without_cuda_is_silent(model: Path, capfd: pytest.CaptureFixt
 
 def test_a_blocked_form_that_disagrees_is_not_used(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     right = block_size()
-    monkeypatch.setattr(generator_onnx, "block_size", lambda: 24 - right)
+    monkeypatch.setattr(generator_onnx_cpu, "block_size", lambda: 24 - right)
     generator = OnnxGenerator(model, "cpu", threads=1)
     assert "portable" in generator.info.provider
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from synth_app.adapters.generator_onnx import block_size
+from synth_app.adapters.generator_onnx_cpu import block_size
 from synth_app.adapters.onnx_writer import (
     GraphOptions,
     check_arrays,
@@ -54,20 +54,23 @@ class Portable:
 
 class Blocked:
     def __init__(self, arrays: dict[str, NDArray[np.float32]], split: int) -> None:
-        self.n = block_size()
-        self.stages = write_blocked_stages(arrays, OPTIONS, self.n, split)
+        self.n, self.split = block_size(), split
         self.blocks = check_arrays(arrays, OPTIONS).blocks
-        self.trunk, self.top = session(self.stages.trunk), session(self.stages.top)
+        stages = write_blocked_stages(arrays, OPTIONS, self.n, split)
+        graphs = (stages.latent, stages.pitch, stages.trunk, stages.top)
+        self.latent, self.pitch, self.trunk, self.top = (session(graph) for graph in graphs)
 
     def render(self, latent: NDArray[np.float32], pitch: int, start: int, stop: int) -> NDArray[np.float64]:
         plan = plan_rows(start, stop, 2, self.blocks)
-        low, high = plan[: self.stages.split - 1], plan[self.stages.split - 1 :]
-        pitches = np.asarray([pitch])
-        feeds = {"latents": latent[None], "pitches": pitches, "rows": row_table(low, (0, 2), self.n)}
-        x, *values = self.trunk.run(None, feeds)
-        feeds = dict(zip(self.stages.values, values, strict=True)) | {"x": x, "pitches": pitches}
-        feeds |= {"frames": np.asarray([start, stop]), "rows": row_table(high, (low[-1].out0, low[-1].out1), self.n)}
-        return normalised(self.top.run(None, feeds))[0]
+        low, high = plan[: self.split - 1], plan[self.split - 1 :]
+        values = {"latents": latent[None], "pitches": np.asarray([pitch]), "frames": np.asarray([start, stop])}
+        tables = (None, None, row_table(low, (0, 2), self.n), row_table(high, (low[-1].out0, low[-1].out1), self.n))
+        for stage, rows in zip((self.latent, self.pitch, self.trunk, self.top), tables, strict=True):
+            values["rows"] = rows
+            names = [entry.name for entry in stage.get_outputs()]
+            feeds = {entry.name: values[entry.name] for entry in stage.get_inputs()}
+            values |= dict(zip(names, stage.run(names, feeds), strict=True))
+        return normalised([values["log_mel"], values["inst_freq"]])[0]
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["heads", "plain"])

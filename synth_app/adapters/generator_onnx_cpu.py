@@ -1,0 +1,216 @@
+"""The generator on a CPU: the blocked stages where ONNX Runtime has them, else the portable graph.
+
+The blocked layout is ONNX Runtime's own business, so nothing is taken on trust: its block size is seen in what a probe
+gives back, and the stages must agree with the model file's graph on a few frames before they are used.
+
+Notes are asked for in slices, so what slices share is kept: what a latent and what a pitch alone decide, and the low
+resolutions of the notes that are being streamed. Those look ahead: the second slice of a note computes them for the
+slices to come too, since at the low resolutions a slice is mostly edges.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from synth_app.adapters.model_manifest import Manifest
+from synth_app.adapters.onnx_writer import read_arrays, row_table, write_blocked_stages
+from synth_app.adapters.onnx_writer_graph import IR_VERSION, NCHWC, OPSET
+from synth_app.adapters.onnx_writer_rows import plan_rows
+from synth_app.core.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Values = dict[str, Any]
+
+CPU = "CPUExecutionProvider"
+TILE_FRAMES = 32
+AHEAD_FRAMES = 64
+KEPT_LATENTS, KEPT_PITCHES, KEPT_TRUNKS = 64, 64, 16
+CHECK_LIMIT = 1e-3  # of the blocked form against the portable one, normalised; they measure 1e-5 apart
+
+
+class CpuEngine:
+    """Renders notes one after another.
+
+    Raises:
+        ModelError: the graph is not this program's.
+    """
+
+    def __init__(self, graph: bytes, manifest: Manifest, threads: int) -> None:
+        self.threads = threads
+        self._stages: BlockedRunner | None = None
+        portable = open_session(graph, [CPU], threads)
+        check_interface(portable, manifest)
+        n = block_size()
+        if n:
+            try:
+                stages = BlockedRunner(graph, manifest, threads, n)
+                if _agrees(stages, portable, manifest):
+                    self._stages = stages
+            except Exception:  # another release of ONNX Runtime may refuse what it only uses inside
+                log.info("the blocked layout is not to be had; the portable graph plays", exc_info=True)
+        self._portable = None if self._stages is not None else portable
+
+    @property
+    def words(self) -> str:
+        """For the status line."""
+        form = "" if self._stages is not None else ", portable"
+        return f"CPU, {self.threads} thread{'s' * (self.threads > 1)}{form}"
+
+    def run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]:
+        """Render frames ``start..stop`` of each note."""
+        if self._portable is not None:
+            frames = np.asarray([start, stop], np.int64)
+            log_mel, inst_freq = self._portable.run(None, {"latents": latents, "pitches": pitches, "frames": frames})
+            return log_mel, inst_freq
+        assert self._stages is not None
+        notes = [self._stages.run(latents[i : i + 1], pitches[i : i + 1], start, stop) for i in range(len(pitches))]
+        return _joined(notes, 0)
+
+
+@dataclass(slots=True)
+class _Trunk:
+    """The low resolutions of a note: their output's rows ``have`` and the values that go with it."""
+
+    values: Values
+    have: tuple[int, int]
+    next_frame: int
+
+
+class _Stage:
+    """A session that takes what it needs from a dictionary."""
+
+    def __init__(self, graph: bytes, threads: int) -> None:
+        self._session = open_session(graph, [CPU], threads)
+        self._inputs = [entry.name for entry in self._session.get_inputs()]
+        self._outputs = [entry.name for entry in self._session.get_outputs()]
+
+    def run(self, values: Values) -> Values:
+        outputs = self._session.run(self._outputs, {name: values[name] for name in self._inputs})
+        return dict(zip(self._outputs, outputs, strict=True))
+
+
+class BlockedRunner:
+    """The four blocked graphs, and what is kept between slices."""
+
+    def __init__(self, graph: bytes, manifest: Manifest, threads: int, n: int) -> None:
+        stages = write_blocked_stages(read_arrays(graph), manifest.graph_options, n)
+        self._n, self._split, self._frames = n, stages.split, manifest.frames
+        self._blocks = manifest.frames.bit_length() - 1
+        self._latent, self._pitch = _Stage(stages.latent, threads), _Stage(stages.pitch, threads)
+        self._trunk, self._top = _Stage(stages.trunk, threads), _Stage(stages.top, threads)
+        self._latents: OrderedDict[bytes, Values] = OrderedDict()
+        self._pitches: OrderedDict[int, Values] = OrderedDict()
+        self._trunks: OrderedDict[tuple[bytes, int], _Trunk] = OrderedDict()
+
+    def run(self, latent: Floats, pitch: Ints, start: int, stop: int) -> tuple[Floats, Floats]:
+        """Render frames of one note: latent ``[1, L]``, pitch ``[1]``."""
+        trunk = self._trunk_for(latent, pitch, start, stop)
+        tiles = []
+        for first in range(start, stop, TILE_FRAMES):
+            last = min(stop, first + TILE_FRAMES)
+            plan = plan_rows(first, last, self._split + 1, self._blocks)
+            frames = np.asarray([first, last], np.int64)
+            tile = self._top.run(trunk.values | {"frames": frames, "rows": row_table(plan, trunk.have, self._n)})
+            tiles.append((tile["log_mel"], tile["inst_freq"]))
+        return _joined(tiles, 1)
+
+    def _trunk_for(self, latent: Floats, pitch: Ints, start: int, stop: int) -> _Trunk:
+        """The trunk of these frames: kept from an earlier slice if that covers them."""
+        key = (latent.tobytes(), int(pitch[0]))
+        kept = self._trunks.pop(key, None)
+        top = plan_rows(start, stop, self._split + 1, self._blocks)[0]
+        if kept is None or not kept.have[0] <= top.in0 <= top.in1 <= kept.have[1]:
+            ahead = stop
+            if kept is not None and kept.next_frame == start:  # a note that is being streamed
+                ahead = min(self._frames, max(stop, start + AHEAD_FRAMES))
+            kept = self._make_trunk(key[0], latent, pitch, start, ahead)
+        kept.next_frame = stop
+        _keep(self._trunks, key, kept, KEPT_TRUNKS)
+        return kept
+
+    def _make_trunk(self, key: bytes, latent: Floats, pitch: Ints, start: int, stop: int) -> _Trunk:
+        by_latent = self._latents.pop(key, None) or self._latent.run({"latents": latent})
+        by_pitch = self._pitches.pop(int(pitch[0]), None) or self._pitch.run({"pitches": pitch})
+        _keep(self._latents, key, by_latent, KEPT_LATENTS)
+        _keep(self._pitches, int(pitch[0]), by_pitch, KEPT_PITCHES)
+        plan = plan_rows(start, stop, 2, self._blocks)[: self._split - 1]
+        values = by_latent | by_pitch
+        values |= self._trunk.run(values | {"rows": row_table(plan, (0, 2), self._n)})
+        return _Trunk(values, (plan[-1].out0, plan[-1].out1), stop)
+
+
+def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, limit: int) -> None:
+    kept[key] = value
+    if len(kept) > limit:
+        kept.popitem(last=False)
+
+
+def _joined(parts: list[tuple[Floats, Floats]], axis: int) -> tuple[Floats, Floats]:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([part[0] for part in parts], axis), np.concatenate([part[1] for part in parts], axis)
+
+
+def open_session(graph: bytes, providers: list[Any], threads: int) -> ort.InferenceSession:
+    """A session whose threads sleep between runs: the cores belong to the music."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return ort.InferenceSession(graph, options, providers=providers)
+
+
+def check_interface(session: ort.InferenceSession, manifest: Manifest) -> None:
+    """See that a graph takes and gives what ``onnx_writer`` says, in the manifest's sizes; else ``ModelError``."""
+    inputs = {entry.name: entry.shape for entry in session.get_inputs()}
+    outputs = {entry.name: entry.shape for entry in session.get_outputs()}
+    if set(inputs) != {"latents", "pitches", "frames"} or set(outputs) != {"log_mel", "inst_freq"}:
+        raise ModelError(f"The graph of {manifest.name!r} is not this program's; export or import the model again.")
+    if inputs["latents"][1] != manifest.latent_size or outputs["log_mel"][2] != manifest.bins:
+        raise ModelError(f"The graph of {manifest.name!r} has other sizes than its model.toml says.")
+
+
+def block_size() -> int:
+    """Channels side by side in ONNX Runtime's blocked layout on this machine (8 or 16), or 0 when it has none."""
+    channels = 64
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, 1, 2]) for name in "xy")
+    node = helper.make_node("ReorderInput", ["x"], ["y"], domain=NCHWC)
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(NCHWC, 1)]
+    graph = helper.make_graph([node], "probe", [x], [y])
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+    ramp = np.arange(2 * channels, dtype=np.float32).reshape(1, channels, 1, 2)
+    try:
+        order = open_session(model.SerializeToString(), [CPU], 1).run(None, {"x": ramp})[0].ravel()
+    except Exception:  # this build does not know the layout
+        return 0
+    n = int(np.argmax(order == 1.0))  # channel 0 of the second position follows the n channels of the first
+    expected = ramp.reshape(-1, n, 2).transpose(0, 2, 1).ravel() if n and channels % n == 0 else None
+    return n if expected is not None and np.array_equal(order, expected) else 0
+
+
+def _agrees(stages: BlockedRunner, portable: ort.InferenceSession, manifest: Manifest) -> bool:
+    """Whether a few frames come out alike, at the note's start and in the middle."""
+    latent, pitch = manifest.check_latent[None], np.asarray([manifest.check.pitch], np.int64)
+    middle = manifest.frames // 2
+    for start, stop in ((0, 3), (middle, middle + 2)):
+        ours = stages.run(latent, pitch, start, stop)
+        frames = np.asarray([start, stop], np.int64)
+        theirs = portable.run(None, {"latents": latent, "pitches": pitch, "frames": frames})
+        scales = (manifest.normaliser.mag_scale, manifest.normaliser.if_scale)
+        apart = max(float(np.abs(a - b).max()) * s for a, b, s in zip(ours, theirs, scales, strict=True))
+        if not apart < CHECK_LIMIT:
+            log.info("the blocked layout is off by %g; the portable graph plays", apart)
+            return False
+    return True
