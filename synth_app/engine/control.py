@@ -158,6 +158,8 @@ class ControlLoop:
                 return True
             reach = self.stage.position(voice.slot, voice.voice_id) + 2.0 * frames * voice.rate * self._note_ratio
             stream = self.streams.get(voice.voice_id)
+            if voice.coming is not None or (stream is not None and stream.target is not None and not stream.ended):
+                return True
             if stream is not None and stream.chunk is not None:
                 if not stream.ended and stream.chunk.edge < reach + self._lead_samples:
                     return True

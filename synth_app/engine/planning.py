@@ -118,7 +118,8 @@ class Planning:
         if voice.phase is Phase.RELEASING:
             demands.append(Demand(stream.note if stream else note, release - RELEASE_CONTEXT, frames, False, now))
         elif not voice.waiting:
-            demands.append(Demand(note, release - RELEASE_CONTEXT, frames, False, lambda: now() + later))
+            playing = stream.note if stream else note
+            demands.append(Demand(playing, self._finisher.first_frame, frames, False, lambda: now() + later))
         if stream is not None and stream.target is not None and voice.phase is Phase.SOUNDING:
             at = self._streams.needed_from(stream)
             first = min(at + FOLLOW_FRAMES, release)

@@ -10,6 +10,9 @@ from synth_app.spectral.streaming import StreamingDecoder
 
 AVAILABLE, FINAL = 0, 1
 
+SILENT_LOG_MEL = -13.8
+"""Floor of the picture: log of 1e-6."""
+
 
 class Note:
     """One note's frames and audio, written by the render thread; the mixer reads the audio, streams read the frames.
@@ -54,6 +57,8 @@ class Note:
         self.progress: NDArray[np.int64] = np.zeros(2, np.int64)
         self.log_mel: NDArray[np.float16] = np.empty(picture, np.float16)
         self.inst_freq: NDArray[np.float16] = np.empty(picture, np.float16)
+        self.log_mel[:first_frame] = SILENT_LOG_MEL
+        self.inst_freq[:first_frame] = 0.0
         self.have: NDArray[np.bool_] = np.zeros(picture[0], np.bool_)
         self.kept: int = 0
         self.next_frame = first_frame

@@ -144,9 +144,9 @@ class StreamWorker:
         return self._streams.get(voice_id)
 
     def needed_from(self, stream: Stream) -> int:
-        """The first frame of its target that a stream will use."""
+        """The first frame of its target that a stream will use; a walk needs all that were held."""
         at = stream.frame if stream.frame >= 0 else self._soonest(stream.position())
-        return SUSTAIN_START_FRAME if stream.walk is not None or at >= self._join else at
+        return self._finisher.first_frame if stream.walk is not None or at >= self._join else at
 
     # -- the stream thread's side --------------------------------------------------------------------------------
 
@@ -231,21 +231,21 @@ class StreamWorker:
         if stream.target is not None and self._usable(stream, stream.target):
             note = stream.note = stream.target
             stream.target = None
-        if stream.frame < self._join and stream.walk is None:
-            at = min(stream.frame, self._join - 1)
-            return *note.picture(at, at + 1), False
-        if stream.walk is None or stream.walk_note is not note:
-            stream.walk = SustainWalk(
-                *note.picture(0, self._finisher.frames), SUSTAIN_START_FRAME, self._join, stream.rng
-            )
+        if stream.frame < self._join and stream.walk is None and note.has(stream.frame, stream.frame + 1):
+            return *note.picture(stream.frame, stream.frame + 1), False
+        if stream.walk_note is not note and note.has(self._finisher.first_frame, self._join):
+            picture = note.picture(0, self._join)
+            stream.walk = SustainWalk(*picture, SUSTAIN_START_FRAME, self._join, stream.rng)
             stream.walk_note = note
-        return *stream.walk.next(1), False
+        if stream.walk is not None:
+            return *stream.walk.next(1), False
+        assert stream.level is not None and stream.inst_freq is not None
+        return stream.level[None], stream.inst_freq[None], False  # held until there is more to go on from
 
     def _usable(self, stream: Stream, note: Note) -> bool:
         """Whether a target's frames are there: the next few, or all that a walk needs."""
         at = self.needed_from(stream)
-        walking = stream.walk is not None or at >= self._join
-        return note.has(at, self._join if walking else min(at + 3, self._join))
+        return note.has(at, self._join if at == self._finisher.first_frame else min(at + 3, self._join))
 
     def _release_frame(self, stream: Stream) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
         """A frame of the model's own release, or of a plain one until the model's is rendered."""
