@@ -100,10 +100,8 @@ def choose_output(settings: AudioSettings) -> Output:
         exact = [index for index, name in names.items() if name.casefold() == wanted]
         found = exact or [index for index, name in names.items() if wanted in name.casefold()]
         if len(found) != 1:
-            what = "several outputs fit" if found else "there is no audio output named"
-            raise DeviceError(
-                f"{what} {settings.device!r}; this machine has: {', '.join(names.values())}.".capitalize()
-            )
+            what = "Several outputs fit" if found else "There is no audio output named"
+            raise DeviceError(f"{what} {settings.device!r}; this machine has: {', '.join(names.values())}.")
         index = found[0]
     else:
         index = _default_index(sd, outputs)
