@@ -235,7 +235,7 @@ class Performer:
 
     def _note_off(self, event: NoteOff) -> list[Action]:
         self._channel(event.channel, event.source)
-        return self._keys_up(event.time_ns, self._voices.held(lambda v: v.gated and _same_key(v, event)))
+        return self._keys_up(event.time_ns, self._voices.held(lambda v: _same_key(v, event)))
 
     def _keys_up(self, time_ns: int, voices: Iterable[Voice]) -> list[Action]:
         """Keys were let go: those that no pedal holds end."""

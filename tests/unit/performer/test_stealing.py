@@ -61,6 +61,16 @@ def test_a_chord_does_not_eat_itself():
     assert stage.held == set(chord)
 
 
+def test_a_chord_that_only_the_pedal_holds_is_spared_for_an_old_key():
+    stage = Stage(settings={"polyphony": 3})
+    old = stage.on(40)
+    stage.cc(SUSTAIN, 127)
+    for i in range(3):
+        stage.on(60 + 4 * i, at=5000 + 2 * i)
+        stage.off(60 + 4 * i, at=5001 + 2 * i)
+    assert stage.killed == {old}
+
+
 def test_a_chord_note_let_go_at_once_is_fair_game_but_its_held_neighbours_are_not():
     stage = Stage(settings={"polyphony": 3})
     old = stage.on(40)
