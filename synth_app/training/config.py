@@ -20,6 +20,8 @@ class Stage:
         samples: its length. batch: notes in a step.
         coarse: how many times the picture is halved (0 is 128 x 1024); only for "net".
         lr_net, lr_heads, lr_codes: Adam's step sizes; they fall linearly to a tenth over the last ``decay`` share.
+        frames: how many frames of a note a step looks at, the attack and some others; 0 is all. Only for "heads",
+            whose frames do not depend on each other: more notes for the same work.
         wave_weight: weight of the decoded wave's spectral loss, and wave_notes: on how many notes of a batch.
     """
 
@@ -31,6 +33,7 @@ class Stage:
     lr_heads: float = 2e-3
     lr_codes: float = 5e-3
     decay: float = 0.3
+    frames: int = 0
     wave_weight: float = 0.0
     wave_notes: int = 2
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from synth_app.core.errors import FileFormatError, SettingsError
 from synth_app.training.instruments import by_rule, curated
 from synth_app.training.pitch import read_near
+from synth_app.training.procedural import patches
 from synth_app.training.soundfont import SoundfontRenderer, list_presets
 from synth_app.training.sources import (
     InstrumentSource,
@@ -56,6 +57,7 @@ class BuildOptions:
             of MuseScore_General and of most General MIDI fonts) or every melodic preset.
         nsynth: unpacked NSynth json/wav folders.
         wave_folders: folders of WAV files named by pitch, or of such folders.
+        procedural: add the made-up instruments of ``synth_app.training.procedural``.
         velocities: played on soundfonts; other sources' velocities go to the nearest of these.
         held_out_pitches: notes of each instrument that training never sees.
         held_out_instruments: names of instruments that training never sees at all.
@@ -67,6 +69,7 @@ class BuildOptions:
     choice: Literal["curated", "all"] = "curated"
     nsynth: tuple[Path, ...] = ()
     wave_folders: tuple[Path, ...] = ()
+    procedural: bool = False
     velocities: tuple[int, ...] = (45, 112)
     held_out_pitches: int = 4
     held_out_instruments: tuple[str, ...] = ("Mellow Piano", "English Horn", "Fiddle", "Koto")
@@ -75,7 +78,7 @@ class BuildOptions:
     def __post_init__(self) -> None:
         if not 1 <= len(self.velocities) <= MAX_LAYERS:
             raise SettingsError(f"Name 1 to {MAX_LAYERS} velocities, not {len(self.velocities)}.")
-        if not (self.soundfonts or self.nsynth or self.wave_folders):
+        if not (self.soundfonts or self.nsynth or self.wave_folders or self.procedural):
             raise SettingsError("Name at least one soundfont, NSynth folder or folder of WAV files to learn from.")
 
 
@@ -168,6 +171,8 @@ def _sources(options: BuildOptions, stack: ExitStack) -> Iterable[InstrumentSour
         for instrument in chosen:
             if (instrument.bank, instrument.program) in places:
                 yield SoundfontInstrument(renderer, instrument, options.velocities)
+    if options.procedural:
+        yield from patches()
     for folder in options.nsynth:
         yield from nsynth_instruments(folder)
     for folder in options.wave_folders:

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -39,6 +40,7 @@ from synth_app.training.voice import Voice, start_from_data
 BETAS = (0.9, 0.99)
 WARM_UP_SAMPLES = 2_000
 LAST_RATE = 0.1
+ATTACK_FRAMES = (3, 4, 6, 8)
 LOG_EVERY_S = 10.0
 
 
@@ -116,7 +118,8 @@ class Run:
         edges = np.linspace(0, size, min(self.config.shards, size) + 1).round().astype(int).tolist()
         rows = [slice(start, stop) for start, stop in pairwise(edges)]
         shares = [(shard.stop - shard.start) / size for shard in rows]
-        jobs = [partial(self._gradients, stage, batch.rows(shard), noise[shard]) for shard in rows]
+        frames = self._frames(stage, rng)
+        jobs = [partial(self._gradients, stage, batch.rows(shard), noise[shard], frames) for shard in rows]
         results = list(self._pool.map(lambda job: job(), jobs))
         names = results[0][1]
         terms = {
@@ -137,26 +140,36 @@ class Run:
         return terms
 
     def _gradients(
-        self, stage: Stage, batch: Batch, noise: Tensor
+        self, stage: Stage, batch: Batch, noise: Tensor, frames: Tensor | None
     ) -> tuple[tuple[Tensor | None, ...], dict[str, float]]:
         """Gradients of all parameters, and the loss terms, for a shard of a batch."""
         latent = self.voice.latents(batch.anchor, noise, self.config.code_noise)
-        made, target = self._paint(stage, latent, batch)
+        made, target = self._paint(stage, latent, batch, frames)
         parts = self.picture_loss(made, target)
         loss = parts.magnitude + self.config.if_weight * parts.inst_freq
         terms = {"magnitude": parts.magnitude.item(), "inst_freq": parts.inst_freq.item()}
-        if stage.wave_weight > 0 and stage.coarse == 0:
+        if stage.wave_weight > 0 and stage.coarse == 0 and frames is None:
             count = -(-stage.wave_notes * len(made) // stage.batch)
             wave = spectral_loss(self.codec.decode(*denormalise(made[:count])), batch.wave[:count])
             loss = loss + stage.wave_weight * wave
             terms["wave"] = wave.item()
         return torch.autograd.grad(loss, self._parameters, allow_unused=True), terms
 
-    def _paint(self, stage: Stage, latent: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _frames(self, stage: Stage, rng: np.random.Generator) -> Tensor | None:
+        """The frames that a step looks at: some of the attack always, the others by lot."""
+        total = self.config.model.spectral.frames
+        if not 0 < stage.frames < total:
+            return None
+        others = np.setdiff1d(np.arange(total), ATTACK_FRAMES)
+        drawn = rng.choice(others, stage.frames - len(ATTACK_FRAMES), replace=False)
+        return torch.from_numpy(np.sort(np.concatenate([ATTACK_FRAMES, drawn])))
+
+    def _paint(self, stage: Stage, latent: Tensor, batch: Batch, frames: Tensor | None) -> tuple[Tensor, Tensor]:
         """(what the voice paints, what it should have painted) at the stage's resolution."""
         generator = self.voice.generator
         if stage.kind == "heads":
-            return generator.heads_only(latent, batch.pitch), batch.picture
+            target = batch.picture if frames is None else batch.picture[:, :, frames]
+            return generator.heads_only(latent, batch.pitch, frames), target
         if stage.coarse > 0:
             made = self.voice.coarse_picture(latent, batch.pitch, stage.coarse, torch.bfloat16)
             return made, functional.avg_pool2d(batch.picture, 1 << stage.coarse)
@@ -193,30 +206,48 @@ def train(config: TrainConfig, options: TrainOptions, report: Report | None = No
         start_from_model(run, options.start)
     if options.compile:
         run.compile()
-    end = min(config.samples, options.samples or config.samples)
-    log, saved, logged = options.run / "log.jsonl", time.monotonic(), time.monotonic()
-    while run.samples_seen < end:
-        stage_end = _stage_end(config, run.samples_seen)
-        stage = config.stages[config.stage_at(run.samples_seen)[0]]
-        sums: dict[str, float] = {}
-        steps, since = 0, run.samples_seen
-        for batch in run.feed.batches(config.seed, run.samples_seen, min(stage_end, end), stage.batch):
-            for name, value in run.step(batch).items():
-                sums[name] = sums.get(name, 0.0) + value
-            steps += 1
-            now = time.monotonic()
-            if now - logged >= LOG_EVERY_S:
-                line = {name: round(value / steps, 5) for name, value in sums.items()}
-                line |= {"samples": run.samples_seen, "per_s": round((run.samples_seen - since) / (now - logged), 2)}
-                with log.open("a") as file:
-                    file.write(json.dumps(line) + "\n")
-                if report is not None:
-                    report(line)
-                sums, steps, since, logged = {}, 0, run.samples_seen, now
-            if now - saved >= options.checkpoint_s:
-                save(run, options.run)
-                saved = now
+    with suppress(KeyboardInterrupt):  # a pause: what was learnt is saved below
+        _learn(run, options, min(config.samples, options.samples or config.samples), report)
     return save(run, options.run)
+
+
+def _learn(run: Run, options: TrainOptions, end: int, report: Report | None) -> None:
+    """Steps until ``end`` samples, with a line in the log every ten seconds and a checkpoint every few minutes."""
+    saved, journal = time.monotonic(), _Journal(options.run / "log.jsonl", report)
+    while run.samples_seen < end:
+        stage = run.config.stages[run.config.stage_at(run.samples_seen)[0]]
+        stop = min(_stage_end(run.config, run.samples_seen), end)
+        for batch in run.feed.batches(run.config.seed, run.samples_seen, stop, stage.batch):
+            journal.note(run.step(batch), run.samples_seen)
+            if time.monotonic() - saved >= options.checkpoint_s:
+                save(run, options.run)
+                saved = time.monotonic()
+
+
+class _Journal:
+    """Means of the loss terms, a line of JSON every ``LOG_EVERY_S`` seconds."""
+
+    def __init__(self, path: Path, report: Report | None) -> None:
+        self._path, self._report = path, report
+        self._sums: dict[str, float] = {}
+        self._steps, self._start, self._since = 0, -1, time.monotonic()
+
+    def note(self, terms: dict[str, float], samples_seen: int) -> None:
+        """Take in a step."""
+        self._start = samples_seen if self._start < 0 else self._start
+        for name, value in terms.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._steps += 1
+        elapsed = time.monotonic() - self._since
+        if elapsed < LOG_EVERY_S:
+            return
+        line = {name: round(value / self._steps, 5) for name, value in self._sums.items()}
+        line |= {"samples": samples_seen, "per_s": round((samples_seen - self._start) / elapsed, 2)}
+        with self._path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        if self._report is not None:
+            self._report(line)
+        self._sums, self._steps, self._start, self._since = {}, 0, samples_seen, time.monotonic()
 
 
 def save(run: Run, folder: Path) -> Path:

@@ -131,9 +131,11 @@ class HarmonicHead(nn.Module):
         self.env = EqualisedLinear(config.hidden, COLOURS * self.ranks * self.size, zero=True)
         nn.init.normal_(self.time.bias)
 
-    def forward(self, h: Tensor, pitch: Tensor) -> Tensor:
-        """[batch, 2, frames, bins], to be added before tanh."""
+    def forward(self, h: Tensor, pitch: Tensor, frames: Tensor | None = None) -> Tensor:
+        """[batch, 2, frames, bins], to be added before tanh; all frames, or those named."""
         time: Tensor = self.time(h).view(-1, COLOURS, self.ranks, self.frames)
+        if frames is not None:
+            time = time[..., frames]
         env: Tensor = self.env(h).view(-1, COLOURS * self.ranks, self.size) @ self.basis[pitch]
         env = env.view(-1, COLOURS, self.ranks, env.shape[-1])
         picture: Tensor = time.transpose(2, 3) @ env * float(self.ranks) ** -0.5
@@ -230,13 +232,13 @@ class Generator(nn.Module):
         """Latent and one-hot pitch side by side, [B, 317]."""
         return torch.cat([latent, functional.one_hot(pitch, harmonics.PITCH_COUNT).to(latent.dtype)], dim=1)
 
-    def base(self, latent: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor | None]:
+    def base(self, latent: Tensor, pitch: Tensor, frames: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """What needs no convolution: (bias map plus additive head before tanh [B, 2, T, F], side network's h)."""
         picture = self.pitch_bias[pitch][:, :, None, :]
         if self.side is None or self.head is None:
             return picture, None
         h = self.side(self.inputs(latent, pitch))
-        return picture + self.head(h, pitch), h
+        return picture + self.head(h, pitch, frames), h
 
     def features(
         self, latent: Tensor, pitch: Tensor, h: Tensor | None, dtype: torch.dtype = torch.float32, skip: int = 0
@@ -257,7 +259,8 @@ class Generator(nn.Module):
         picture, h = self.base(latent, pitch)
         return torch.tanh(picture + self.paint(latent, pitch, h, dtype).float())
 
-    def heads_only(self, latent: Tensor, pitch: Tensor) -> Tensor:
-        """The note without its convolutions."""
-        picture, _ = self.base(latent, pitch)
-        return torch.tanh(picture.expand(-1, -1, self.config.spectral.frames, -1))
+    def heads_only(self, latent: Tensor, pitch: Tensor, frames: Tensor | None = None) -> Tensor:
+        """The note without its convolutions; all frames, or those named."""
+        picture, _ = self.base(latent, pitch, frames)
+        count = self.config.spectral.frames if frames is None else len(frames)
+        return torch.tanh(picture.expand(-1, -1, count, -1))

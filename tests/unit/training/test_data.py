@@ -17,7 +17,8 @@ from synth_app.training.data import (
     timbre_distance_db,
 )
 from synth_app.training.instruments import by_rule, curated
-from synth_app.training.pitch import read_near, read_pitch
+from synth_app.training.pitch import hz_of, read_near, read_pitch
+from synth_app.training.procedural import patches
 from synth_app.training.soundfont import Preset, list_presets
 from synth_app.training.sources import nsynth_instruments, wave_folder_instruments
 
@@ -145,3 +146,17 @@ def test_presets_are_found_behind_an_odd_chunk_without_its_pad(tmp_path: Path) -
     path = tmp_path / "tiny.sf3"
     path.write_bytes(b"RIFF" + (4 + len(body)).to_bytes(4, "little") + b"sfbk" + body)
     assert list_presets(path) == [Preset(8, 73, "Lonely Flute")]
+
+
+def test_made_up_instruments_are_in_tune_and_do_not_alias() -> None:
+    found = patches()
+    assert len(found) >= 25 and len({patch.name for patch in found}) == len(found)
+    for patch in found[::5]:
+        wave = patch.render(67)
+        quality = good_note(wave, 67)
+        assert quality is not None and abs(quality[0]) < 5.0, patch.name
+        assert np.abs(wave[-1]) < 1e-3 * np.abs(wave).max()
+    steady = patches()[0].render(84)[8_000:24_000].astype(np.float64)
+    level = np.abs(np.fft.rfft(steady * np.blackman(len(steady))))
+    between = level[np.abs((np.arange(len(level)) / hz_of(84)) % 1.0 - 0.5) < 0.4]
+    assert between.max() < 1e-3 * level.max()

@@ -22,7 +22,7 @@ from synth_app.training.voice import Voice
 
 TINY = GeneratorConfig(channels=(6, 6, 6, 6, 4, 4, 2), code_size=2, hidden=16, film=8, ranks=2, partials=4, cosines=3)
 STAGES = (
-    Stage("heads", 8, batch=4),
+    Stage("heads", 8, batch=4, frames=20),
     Stage("net", 4, batch=2, coarse=1),
     Stage("net", 4, batch=2, wave_weight=0.3, wave_notes=1),
 )
