@@ -3,7 +3,8 @@
 Natural-neighbour coordinates (R. Sibson, "A vector identity for the Dirichlet tessellation", 1980): put the handle
 among the anchors and ask from whose territory it would take its own. They are 1 on an anchor and continuous everywhere,
 only the anchors around the handle take part, and the weighted mean of the anchors' places is the handle's own place
-again, which is how sliders move the pad. The plane is cut off far outside the pad, so the handle may leave the hull.
+again, which is how sliders move the pad. The plane is cut off far outside the pad, so that the handle may leave the
+anchors' hull; inside it that costs the last of these properties at most 0.003 of the pad.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Point = tuple[float, float]
 Polygon = list[Point]
 
 _SAME_PLACE = 1e-6
-_PLANE: tuple[Point, ...] = ((-2.0, -2.0), (3.0, -2.0), (3.0, 3.0), (-2.0, 3.0))
+_PLANE: tuple[Point, ...] = ((-20.0, -20.0), (21.0, -20.0), (21.0, 21.0), (-20.0, 21.0))
 
 
 def pad_weights(x: float, y: float, anchors: Sequence[Point]) -> Weights:
