@@ -20,7 +20,11 @@ SOON_S, LATER_S = 0.05, 0.5
 FOLLOW_FRAMES = 12
 """How much of a new timbre a held voice needs first: a third of a second."""
 
-PLAN_EVERY_NS = 15_000_000
+PLAN_EVERY_NS = 20_000_000
+AT_REST_NS = 200_000_000
+"""Plans closer than this are for a timbre on its way, and small; once it rests, the whole keyboard is looked at."""
+
+TIDY_EVERY_NS = 500_000_000
 WARM_EVERY_NS = 200_000_000
 
 
@@ -55,7 +59,9 @@ class Planning:
         self._note_ratio = finisher.rate_hz / device_rate_hz
         self._wanted = ahead
         self._ahead: list[Demand] | None = None
-        self._last_plan_ns = -PLAN_EVERY_NS
+        self._last_plan_ns = -AT_REST_NS
+        self._resting = False  # the plan that is due is the one after a movement
+        self._tidy_due_ns = 0
         self._warm = 0.0
         self._warm_due_ns = 0
         self.due_ns: int | None = 0 if ahead else None
@@ -63,30 +69,33 @@ class Planning:
 
     def want(self, now_ns: int) -> None:
         """The hands or the timbre moved: plan anew soon. Plans are spaced, so a moving slider costs no more."""
-        if self._wanted and self.due_ns is None:
+        if self._wanted and (self.due_ns is None or self._resting):
             self.due_ns = max(now_ns, self._last_plan_ns + PLAN_EVERY_NS)
+            self._resting = False
 
     def step(self, now_ns: int, voices: Iterable[EngineVoice]) -> None:
         """Plan and publish, where something changed."""
         voices = tuple(voices)
         if self.due_ns is not None and now_ns >= self.due_ns:
-            self.due_ns = None
+            moving = now_ns - self._last_plan_ns < AT_REST_NS and not self._resting
+            self.due_ns = now_ns + AT_REST_NS if moving else None
+            self._resting = moving
             self._last_plan_ns = now_ns
-            self._ahead = self._look_ahead(voices)
+            self._ahead = self._look_ahead(now_ns, voices, moving)
         if self.voices_changed or self._ahead is not None:
             urgent = [demand for voice in voices for demand in self._demands(voice)]
             self._board.publish(urgent, self._ahead)
             self._ahead = None
             self.voices_changed = False
 
-    def _look_ahead(self, voices: tuple[EngineVoice, ...]) -> list[Demand]:
+    def _look_ahead(self, now_ns: int, voices: tuple[EngineVoice, ...], moving: bool) -> list[Demand]:
         wants = self._performer.wants()
         self._cache.round += 1
         wishes = plan(
             wants.model_id,
             [Timbre(w.latent, w.latent_key) for w in wants.latents],
             [Timbre(w.latent, w.latent_key) for w in wants.ahead],
-            wants.recent, wants.hand_pitch, wants.lowest_pitch, wants.highest_pitch,
+            wants.recent, wants.hand_pitch, wants.lowest_pitch, wants.highest_pitch, moving=moving,
         )  # fmt: skip
         room = self._cache.budget_bytes
         ahead = []
@@ -98,7 +107,9 @@ class Planning:
             ahead.append(Demand(note, 0, self._finisher.frames if wish.whole else self._finisher.first_stop))
         for voice in voices:
             voice.note.wanted = self._cache.round
-        self._cache.evict()
+        if now_ns >= self._tidy_due_ns:
+            self._tidy_due_ns = now_ns + TIDY_EVERY_NS
+            self._cache.evict()
         return ahead
 
     def _demands(self, voice: EngineVoice) -> list[Demand]:
@@ -136,6 +147,7 @@ class Planning:
         """Share of the keyboard whose notes at the present timbre can sound at once (looked up now and then)."""
         if now_ns >= self._warm_due_ns:
             self._warm_due_ns = now_ns + WARM_EVERY_NS
+            self._cache.measure()
             wants = self._performer.wants()
             ready = 0
             if wants.latents:

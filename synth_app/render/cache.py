@@ -22,7 +22,10 @@ class NoteCache:
 
     Args:
         make: builds an empty note from its key and latent.
-        budget_bytes: rendered audio to keep.
+        budget_bytes: rendered audio and frames to keep.
+
+    Attributes:
+        used_bytes: what they take, as last counted.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class NoteCache:
         self._by_latent: dict[tuple[str, LatentKey], dict[int, Note]] = {}
         self.budget_bytes = budget_bytes
         self.round = 0
+        self.used_bytes = 0
 
     def __len__(self) -> int:
         return len(self._notes)
@@ -73,22 +77,28 @@ class NoteCache:
 
         return min(ready, key=distance, default=None)
 
-    @property
-    def used_bytes(self) -> int:
-        """Rendered audio in memory."""
-        return sum(note.used_bytes for note in self._notes.values())
+    def measure(self) -> int:
+        """Count :attr:`used_bytes` anew."""
+        self.used_bytes = sum(note.used_bytes for note in self._notes.values())
+        return self.used_bytes
 
     def evict(self) -> int:
-        """Drop the least recently wanted unpinned notes until the budget holds; returns how many went."""
-        excess = self.used_bytes - self.budget_bytes
+        """Drop notes that are no longer wanted and were never begun, then the least recently wanted unpinned ones
+        until the budget holds; returns how many went.
+        """
+        unbegun = [n for n in self._notes.values() if not n.kept and n.wanted < self.round and n.pins == 0]
+        for note in unbegun:
+            self._drop(note)
+        dropped = len(unbegun)
+        excess = self.measure() - self.budget_bytes
         if excess <= 0:
-            return 0
-        dropped = 0
+            return dropped
         for note in sorted(self._notes.values(), key=lambda n: n.wanted):
             if excess <= 0:
                 break
             if note.pins == 0 and note.wanted < self.round:
                 excess -= note.used_bytes
+                self.used_bytes -= note.used_bytes
                 self._drop(note)
                 dropped += 1
         return dropped

@@ -42,7 +42,7 @@ class Finisher:
     """Makes notes for one generator and one device rate.
 
     Attributes:
-        rate_hz: the rate notes are decoded at.
+        rate_hz: the rate notes are decoded at. samples: of a whole note.
         first_frame: the first frame that needs rendering: those before it hold only padding.
     """
 
@@ -54,14 +54,10 @@ class Finisher:
         )  # fmt: skip
         self._factor = decoding_factor(info.sample_rate_hz, device_rate_hz)
         self.rate_hz = info.sample_rate_hz * self._factor
+        self.samples = self._config.samples * self._factor
         # Centred, the padding's frames carry nothing; Magenta's phase runs through them.
         self.first_frame = self._config.pad_frames if info.phase_convention == "centred" else 0
         self._blank = StreamingDecoder(self._config, info.phase_convention, self._factor, self.first_frame)
-
-    @property
-    def samples(self) -> int:
-        """Samples of a whole note."""
-        return self._config.samples * self._factor
 
     @property
     def frames(self) -> int:
@@ -123,6 +119,7 @@ class Finisher:
         missing = np.flatnonzero(~note.have[start:stop])
         if not len(missing):
             return
+        note.prepare()
         first, last = start + int(missing[0]), start + int(missing[-1]) + 1
         frames = generator.render(note.latent[None], np.array([note.key.pitch], np.int64), first, last)
         fresh = ~note.have[first:last]  # what is there may be in use: it is never written again

@@ -34,6 +34,7 @@ class Note:
     """
 
     __slots__ = (
+        "_sizes",
         "audio",
         "decoder",
         "have",
@@ -53,18 +54,28 @@ class Note:
     ) -> None:
         self.key = key
         self.latent = latent
-        self.audio: NDArray[np.float32] = np.empty(samples, np.float32)
         self.progress: NDArray[np.int64] = np.zeros(2, np.int64)
-        self.log_mel: NDArray[np.float16] = np.empty(picture, np.float16)
-        self.inst_freq: NDArray[np.float16] = np.empty(picture, np.float16)
-        self.log_mel[:first_frame] = SILENT_LOG_MEL
-        self.inst_freq[:first_frame] = 0.0
+        self.audio: NDArray[np.float32] = np.empty(0, np.float32)
+        self.log_mel: NDArray[np.float16] = np.empty((0, 0), np.float16)
+        self.inst_freq: NDArray[np.float16] = np.empty((0, 0), np.float16)
         self.have: NDArray[np.bool_] = np.zeros(picture[0], np.bool_)
         self.kept: int = 0
         self.next_frame = first_frame
         self.decoder: StreamingDecoder | None = None
         self.pins = 0
         self.wanted = 0
+        self._sizes = samples, first_frame, picture
+
+    def prepare(self) -> None:
+        """Take the memory, when something is about to be rendered (render thread): many notes are only ever wished."""
+        if len(self.audio):
+            return
+        samples, first_frame, picture = self._sizes
+        self.log_mel = np.empty(picture, np.float16)
+        self.inst_freq = np.empty(picture, np.float16)
+        self.log_mel[:first_frame] = SILENT_LOG_MEL
+        self.inst_freq[:first_frame] = 0.0
+        self.audio = np.empty(samples, np.float32)
 
     @property
     def available(self) -> int:

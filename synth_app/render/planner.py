@@ -57,6 +57,8 @@ def plan(
     centre: int,
     lowest: int,
     highest: int,
+    *,
+    moving: bool = False,
 ) -> list[Wish]:
     """Order what to render ahead.
 
@@ -66,6 +68,7 @@ def plan(
         recent: pitches played lately, newest first, within the range.
         centre: pitch under the hand.
         lowest, highest: the model's range.
+        moving: the timbre is on its way: only what the hand may strike before it arrives.
 
     Returns:
         Wishes, each (key, whole) once.
@@ -82,6 +85,11 @@ def plan(
     if not timbres:
         return []
     add(timbres[0], list(recent)[:RECENT_WHOLE], whole=False)
+    if moving:
+        for timbre in travel[:1]:
+            add(timbre, list(recent)[:RECENT_WHOLE], whole=False)
+        add(timbres[0], near, whole=False)
+        return list(wishes.values())
     add(timbres[0], keyboard, whole=False)
     for timbre in timbres[1:]:
         add(timbre, keyboard, whole=False)
