@@ -18,7 +18,7 @@ lint: ## Format, lint, check types and floors
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m mypy
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-logo
 
 .PHONY: test
 test: ## Run the tests (one file: make test T=tests/unit/midi)

@@ -43,12 +43,12 @@ def events() -> list[tuple[int, mido.Message]]:
         for half in bar if len(bar) == 2 else bar * 2:
             for index, name in enumerate(half.split()):
                 # The bass note leans a little; the line breathes with the height of its notes.
-                velocity = 92 if index == 0 else 66 + (pitch(name) - 43) // 2
+                velocity = 90 if index == 0 else 78 + (pitch(name) - 43) // 2
                 out += _note(now, SIXTEENTH - 6, pitch(name), velocity)
                 now += SIXTEENTH
     for index, name in enumerate(LAST_CHORD.split()):
         spread = index * SIXTEENTH // 3
-        out += _note(now + spread, 3 * TICKS_PER_BEAT - spread, pitch(name), 84)
+        out += _note(now + spread, 3 * TICKS_PER_BEAT - spread, pitch(name), 88)
     return out
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 from tests.helpers import jack
 
 
@@ -38,6 +40,23 @@ def run_command(
         stdin=subprocess.DEVNULL,
         env={**environment(home), **(env or {})},
     )
+
+
+def run_here(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """What :func:`run_command` does, in this process: for the many cases that need no process of their own."""
+    from synth_app.app.cli import main
+
+    words = list(map(str, arguments))
+    capfd.readouterr()
+    code = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["synth-app", *words])
+        try:
+            main()
+        except SystemExit as leaving:
+            code = leaving.code if isinstance(leaving.code, int) else 1
+    said = capfd.readouterr()
+    return subprocess.CompletedProcess(words, code, said.out, said.err)
 
 
 class Program:
