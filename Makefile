@@ -25,8 +25,8 @@ test: ## Run the tests (one file: make test T=tests/unit/midi)
 	$(PYTHON) -m pytest $(T)
 
 .PHONY: bench
-bench: ## Measure callback, generator, start-up, latency and jitter
-	$(PYTHON) -m synth_app bench
+bench: ## Measure callback, generator, start-up, latency, jitter and memory; write docs/benchmarks.md
+	$(PYTHON) -m synth_app bench --markdown docs/benchmarks.md
 
 .PHONY: golden
 golden: ## Write the golden recordings anew (listen to them before committing)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from synth_app.app.cli_options import ModelOption
 from synth_app.core.errors import DeviceError
 
 
@@ -58,8 +59,31 @@ def bench(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures to this file, for comparing.")
     ] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Also write the table as a page to this file.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only see that everything can be measured, in less than a minute.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Run this scenario only; may be given again.")
+    ] = None,
+    model: ModelOption = "",
+    memory_minutes: Annotated[
+        float, typer.Option("--memory-minutes", min=0.0, help="How long to play at random; 0 is one minute.")
+    ] = 0.0,
 ) -> None:
-    """Measure the callback, the generator, start-up, latency and jitter on this machine. Takes a minute or two."""
-    from synth_app.app.bench import run_bench
+    """Measure the callback, the generator, start-up, latency, jitter and memory on this machine. Takes some minutes.
 
-    run_bench(json_file)
+    A scenario that needs what is not at hand (a JACK server, CUDA) says so in the table.
+    """
+    from synth_app.app.bench.run import run_bench
+
+    run_bench(
+        json_file,
+        markdown_file=markdown_file,
+        quick=quick,
+        only=only or (),
+        model=model,
+        memory_minutes=memory_minutes,
+    )

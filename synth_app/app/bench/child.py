@@ -1,0 +1,258 @@
+"""What runs in a process of its own: ``python -m synth_app.app.bench.child NAME JSON``.
+
+A child answers with one line of JSON, and again for each line it reads; it ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from synth_app.app.paths import ensure_numba_cache
+from synth_app.core.errors import SynthAppError
+
+Answers = Iterator[dict[str, Any]]
+
+_WARM_TIMEOUT_S = 60.0
+_TEMPLATE_SAMPLES = 4096
+_CHANNEL = 0
+
+
+def main() -> None:
+    """Do what the command line says."""
+    ensure_numba_cache()
+    name, arguments = sys.argv[1], json.loads(sys.argv[2])
+    children: dict[str, Callable[..., Answers]] = {
+        "stream": stream, "instrument": instrument, "keys": keys, "random_play": random_play,
+    }  # fmt: skip
+    try:
+        for answer in children[name](**arguments):
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+    except SynthAppError as error:
+        sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
+
+
+def stream(seconds: float, seed: int, compiled: bool) -> Answers:
+    """Callback times on the audio thread of a real stream: 64 voices, struck anew as soon as they have ended."""
+    import numpy as np
+
+    from synth_app.adapters.audio_portaudio import PortAudioStream, choose_output
+    from synth_app.app.bench.callback import address_of
+    from synth_app.app.bench.mixing import CompiledMixer, NumpyMixer, make_chord
+    from synth_app.app.bench.stopwatch import TIMED, Stopwatch
+    from synth_app.engine.callback import CALLBACK
+    from synth_app.engine.ports import AudioSettings
+
+    chord = make_chord(np.random.default_rng(seed))
+    mixer, plain = CompiledMixer(chord), NumpyMixer(chord)
+    python = plain.as_callback(mixer.memory)
+    target = CALLBACK.address if compiled else address_of(python)
+    stopwatch = Stopwatch(target, mixer.memory.table.ctypes.data, 1 << 18)
+    mixer.strike()
+    output = PortAudioStream(choose_output(AudioSettings()), mixer.memory, TIMED.address, stopwatch.table.ctypes.data)
+    try:
+        stopwatch.restart()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(0.02)
+            if not compiled and plain.ended:
+                plain.strike()
+            elif compiled and mixer.sounding == 0:
+                mixer.strike()
+        durations = stopwatch.durations_us()
+    finally:
+        output.close()
+    yield {"durations_us": durations.tolist(), "underflows": int(mixer.memory.state[0]["underflows"])}
+
+
+def instrument(
+    model: str, ahead: bool, template: str = "", key: int = 60, velocity: int = 100, patience_s: float = 0.0
+) -> Answers:
+    """The whole instrument, playing; answers once it is ready to be measured, and each time with what it saw since.
+
+    Args:
+        ahead: render ahead of the hands, as it always does; first ``key`` is made to be in the cache, and the beginning
+            of its note is written to ``template``. Otherwise every key stays cold until it is struck.
+        patience_s: how long to wait for all rendering ahead to be done.
+    """
+    from synth_app.app import instrument as module
+    from synth_app.app.bench import watch
+    from synth_app.app.compose import Core, build_core
+    from synth_app.app.live import SWITCH_INTERVAL_S
+
+    watched: list[tuple[Core, watch.WatchedStage]] = []
+
+    def build_watched_core(*arguments: Any, **options: Any) -> Core:
+        """The instrument's face says how things are, not how each note went: look over its shoulder."""
+        core = build_core(*arguments, **{**options, "live": ahead})
+        watched.append((core, watch.watch(core.memory, core.control)))
+        return core
+
+    vars(module)["build_core"] = build_watched_core
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    live = module.LiveInstrument(module.LiveOptions(model=model, headless=True))
+    try:
+        live.wait_ready()
+        core, stage = watched[-1]
+        warm = _warm_up(live, stage, key, velocity, template, patience_s) if ahead else True
+        log = watch.StampLog(core.memory)
+        t = live.telemetry()
+        with _repeating(log.note, 0.01):
+            yield {"warm": warm, "block": t.block_frames, "rate_hz": t.rate_hz, "latency_ms": t.latency_ms,
+                   "model": t.model, "provider": t.provider}  # fmt: skip
+            yield from _reports(core, stage, log)
+    finally:
+        live.close()
+
+
+def _reports(core: Any, stage: Any, log: Any) -> Answers:
+    """What happened up to each line of the standard input, since the one before it."""
+    import numpy as np
+
+    from synth_app.app.bench import watch
+
+    def counters() -> dict[str, int]:
+        state, control = core.memory.state[0], core.control
+        return {"late": control.late, "rendered": len(control.cache), "starved": int(state["starved"]),
+                "xruns": int(state["underflows"])}  # fmt: skip
+
+    stage.struck.clear()
+    before = counters()
+    for _line in sys.stdin:
+        struck, now = [s for s in stage.struck if s.started_frame >= 0], counters()
+        yield {
+            "stamps_ms": (np.array([s.stamp_ns for s in struck], np.int64) * 1e-6).tolist(),
+            "delays_ms": watch.delays_ms(struck, log, core.memory.rate_hz).tolist(),
+            "posted_ms": [(s.posted_ns - s.stamp_ns) * 1e-6 for s in struck],
+            "errors_frames": watch.errors_frames(struck).tolist(),
+            **{name: now[name] - before[name] for name in now},
+        }
+        stage.struck.clear()
+        before = now
+
+
+def _warm_up(live: Any, stage: Any, key: int, velocity: int, template: str, patience_s: float) -> bool:
+    """Strike the key until its own note is whole, and wait until nothing is left to render; whether it came to that.
+
+    The first strokes may be answered by a stand-in. The release is made short, so that strokes do not overlap.
+    """
+    import numpy as np
+
+    from synth_app.core.events import NoteOff, NoteOn, SetParam
+
+    heard: list[Any] = []
+    stage.on_start = heard.append
+    live.post(SetParam(time.monotonic_ns(), "release_ms", 20.0))
+    began = time.monotonic()
+    idle = own = False
+    while not idle and time.monotonic() < began + (patience_s if own else _WARM_TIMEOUT_S):
+        live.post(NoteOn(time.monotonic_ns(), _CHANNEL, key, velocity))
+        time.sleep(0.1)
+        live.post(NoteOff(time.monotonic_ns(), _CHANNEL, key))
+        time.sleep(0.4)
+        own = bool(heard) and heard[-1].complete and heard[-1].key.pitch == key
+        idle = own and not live.telemetry().queue and not live.telemetry().voices
+    stage.on_start = lambda _note: None
+    if not heard or heard[-1].key.pitch != key or heard[-1].available < _TEMPLATE_SAMPLES:
+        raise SynthAppError("the measured key's note was not rendered in time; the machine is too busy")
+    np.save(template, heard[-1].audio[:_TEMPLATE_SAMPLES])
+    return idle
+
+
+@contextlib.contextmanager
+def _repeating(work: Callable[[], None], every_s: float) -> Iterator[None]:
+    """Do some work again and again on a thread while the block runs."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(every_s):
+            work()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def keys(messages: list[tuple[float, list[int]]], recording: str) -> Answers:
+    """Send MIDI at exact frames of JACK's clock and record what the instrument answers; says each message's frame."""
+    import numpy as np
+
+    from synth_app.adapters.jack_meter import JackMeter
+
+    sys.setswitchinterval(0.0002)
+    with JackMeter(messages[-1][0] + 1.0) as meter:
+        meter.connect("midi_in", "out_0")
+        frames = meter.play([(at_s, bytes(data)) for at_s, data in messages])
+        np.save(recording, meter.recording)
+        yield {"frames": frames, "rate_hz": meter.rate_hz, "cycles_lost": meter.cycles_lost}
+
+
+def random_play(seconds: float, seed: int, model: str) -> Answers:
+    """The whole instrument under random hands, pedals and morphs: its memory once a second."""
+    from synth_app.app.instrument import LiveInstrument, LiveOptions
+    from synth_app.app.live import SWITCH_INTERVAL_S
+    from synth_app.core.events import ControlChange, NoteOff, NoteOn, SetMorph
+
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    live = LiveInstrument(LiveOptions(model=model, headless=True))
+    draw = random.Random(seed)
+    memory: list[tuple[float, float]] = []
+    try:
+        live.wait_ready()
+        anchors = len(live.patch.anchors)
+        began = time.monotonic()
+        held: dict[int, float] = {}
+        notes, sampled = 0, -1.0
+        while (now := time.monotonic() - began) < seconds:
+            for pitch in [p for p, until in held.items() if until < now]:
+                del held[pitch]
+                live.post(NoteOff(time.monotonic_ns(), _CHANNEL, pitch))
+            pitch = draw.randint(30, 80)
+            if pitch not in held and len(held) < 10:
+                held[pitch] = now + draw.expovariate(1.0 / 0.5)
+                live.post(NoteOn(time.monotonic_ns(), _CHANNEL, pitch, draw.randint(20, 127)))
+                notes += 1
+            if draw.random() < 0.05:
+                live.post(SetMorph(time.monotonic_ns(), tuple(draw.random() for _ in range(anchors))))
+            if draw.random() < 0.03:
+                live.post(ControlChange(time.monotonic_ns(), _CHANNEL, 64, draw.choice((0, 127))))
+            if now - sampled >= 1.0:
+                sampled = now
+                memory.append((now, resident_mb()))
+            time.sleep(draw.uniform(0.05, 0.15))
+        t = live.telemetry()
+        memory.append((seconds, resident_mb()))
+        yield {"memory_mb": memory, "notes": notes, "cache_mb": t.cache_bytes / 1e6, "late": t.late,
+               "bridged": t.bridged, "starved": t.starved, "xruns": t.xruns, "model": t.model}  # fmt: skip
+    finally:
+        live.close()
+
+
+def resident_mb() -> float:
+    """Memory that this process holds now (its peak where the system only tells that)."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) * 1024 / 1e6
+    try:
+        import resource
+    except ImportError:
+        raise SynthAppError("this system does not say how much memory a program holds") from None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    main()
