@@ -205,9 +205,13 @@ def _write(target: Path, data: bytes, overwrite: bool) -> None:
     Raises:
         PresetError: see :meth:`PresetStore.save`.
     """
-    temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "there is a file in its way" if isinstance(error, FileExistsError) else _reason(error)
+        raise PresetError(f"The folder {target.parent} for presets cannot be made: {reason}.") from error
+    temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.tmp")
+    try:
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from synth_app.core.errors import PresetError
+from synth_app.core.units import gain_to_db
 
 CURRENT_VERSION = 1
 Document = dict[str, Any]
@@ -52,7 +53,10 @@ def _from_draft(document: Document) -> Document:
     ]
     params: Document = {key: document[key] for key in ("attack_ms", "release_ms") if key in document}
     if "gain" in document:
-        params["volume_db"] = round(20.0 * math.log10(max(0.001, float(document["gain"]))), 3)
+        gain = float(document["gain"])
+        if not gain >= 0.0:
+            raise ValueError("a gain is 0 or more")
+        params["volume_db"] = round(max(-60.0, gain_to_db(gain)), 3)
     kept: Document = {key: document[key] for key in ("name", "author", "notes", "tags") if key in document}
     return {"format": "synth_app preset", "version": 1, **kept, "params": params, "anchors": anchors}
 
