@@ -93,7 +93,9 @@ def test_master_volume_is_told_once_and_not_to_voices():
 
 
 def test_vibrato_speed_is_told_to_the_master():
-    assert Stage().set("vibrato_hz", 7.0) == [SetMaster(0, pytest.approx(10 ** (-6 / 20)), 7.0)]
+    assert Stage(settings={"master_db": -6.0}).set("vibrato_hz", 7.0) == [
+        SetMaster(0, pytest.approx(10 ** (-6 / 20)), 7.0)
+    ]
 
 
 # --- pitch ----------------------------------------------------------------------------------------------------------
