@@ -47,9 +47,19 @@ class TrainConfig:
 
     model: GeneratorConfig = field(default_factory=GeneratorConfig)
     stages: tuple[Stage, ...] = (
-        Stage("heads", 160_000, batch=16),
-        Stage("net", 24_000, coarse=1, lr_heads=5e-4, lr_codes=1e-3),
-        Stage("net", 120_000, lr_heads=5e-4, lr_codes=1e-3, wave_weight=0.3),
+        Stage("heads", 96_000, batch=16, lr_codes=3e-3, frames=48),
+        Stage("heads", 24_000, batch=16, lr_heads=8e-4, lr_codes=1e-3, decay=0.6, wave_weight=0.3),
+        Stage(
+            "net",
+            64_000,
+            batch=4,
+            lr_net=1.2e-3,
+            lr_heads=4e-4,
+            lr_codes=5e-4,
+            decay=0.4,
+            wave_weight=0.3,
+            wave_notes=1,
+        ),
     )
     seed: int = 1
     code_noise: float = 0.15

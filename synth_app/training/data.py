@@ -266,6 +266,13 @@ class Dataset:
         waves: NDArray[np.int16] = np.load(self.root / instrument.folder / "wave.npy", mmap_mode="r")
         return waves
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the files and folders that the notes came from."""
+        options = json.loads((self.root / "dataset.json").read_text())["options"]
+        made_up = ["made-up patches"] if options.get("procedural") else []
+        return tuple(options["soundfonts"] + options["nsynth"] + options["wave_folders"] + made_up)
+
     def named(self, names: Sequence[str]) -> "Dataset":
         """Only these instruments, in the data set's own order."""
         return Dataset(self.root, tuple(entry for entry in self.instruments if entry.name in set(names)))

@@ -18,9 +18,11 @@ from torch import Tensor
 
 from synth_app.training import metrics
 from synth_app.training.codec import TorchCodec
+from synth_app.training.data import Dataset
 from synth_app.training.features import denormalise
 from synth_app.training.feed import Batch, NoteFeed
 from synth_app.training.harmonics import LOWEST_PITCH
+from synth_app.training.runs import load_voice
 from synth_app.training.voice import Voice
 
 CHUNK = 8
@@ -170,8 +172,22 @@ def summarise(judged: Judged) -> dict[str, float]:
     }
 
 
+def evaluate_model(run: Path, dataset: Path, out: Path, options: EvaluateOptions | None = None) -> dict[str, Any]:
+    """Measure the newest checkpoint of a run against its data set; writes ``report.md``, ``report.json`` and a plot.
+
+    Raises:
+        CheckpointError, FileFormatError, SettingsError: what is on disk cannot be used.
+    """
+    notes = Dataset.open(dataset)
+    trained, held_out = NoteFeed(notes, waves=True), NoteFeed(notes, held_out=True, waves=True)
+    voice, _ = load_voice(run, trained)
+    report = evaluate_voice(voice, trained, held_out, options or EvaluateOptions(plots=out))
+    write_report(report, out)
+    return report
+
+
 @torch.no_grad()
-def evaluate_model(
+def evaluate_voice(
     voice: Voice, trained: NoteFeed, held_out: NoteFeed, options: EvaluateOptions | None = None
 ) -> dict[str, Any]:
     """Measure a voice; returns plain figures by row name, ready for ``write_report``.

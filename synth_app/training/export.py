@@ -28,13 +28,16 @@ from synth_app.adapters.onnx_writer import GraphOptions, write_graph
 from synth_app.core.errors import ModelError
 from synth_app.training.arrays import to_arrays
 from synth_app.training.codec import TorchCodec
+from synth_app.training.data import Dataset
 from synth_app.training.describe import Description, describe
 from synth_app.training.features import denormalise
 from synth_app.training.feed import NoteFeed
 from synth_app.training.harmonics import LOWEST_PITCH, PITCH_COUNT
+from synth_app.training.runs import load_voice, net_is_trained
 from synth_app.training.voice import Voice
 
 CHECK_PITCH = 60
+ATTRIBUTION_LENGTH = 100
 TOLERANCE = 0.01
 """Mean difference from torch in a normalised picture that half-precision weights may make (single points, where a
 pixel norm divides by almost nothing, may be further off)."""
@@ -48,7 +51,6 @@ class ExportOptions:
     Attributes:
         out_dir: the model directory; made or overwritten.
         licence, attribution: of the weights, for ``model.toml`` and the card.
-        net: whether the convolutions speak; without them the model is its heads alone.
         seed: draws the noise that all anchors share.
         report: the evaluation's table for the card (Markdown), if there is one.
         facts: about the training, for ``model.toml``.
@@ -59,13 +61,37 @@ class ExportOptions:
     description: str = "Acoustic and electronic instruments of General MIDI, learnt from free soundfonts."
     licence: str = "CC0-1.0 (weights); see attribution for the notes they were trained on"
     attribution: str = "Trained on notes rendered from the user's own sources."
-    net: bool = True
     seed: int = 5
     report: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def export_model(voice: Voice, feed: NoteFeed, options: ExportOptions) -> Manifest:
+def export_model(run: Path, dataset: Path, out: Path, report: Path | None = None) -> Manifest:
+    """Export the newest checkpoint of a run; the folder's name is the model's.
+
+    ``report`` is a folder that ``evaluate_model`` filled; its table goes on the card.
+
+    Raises:
+        CheckpointError, FileFormatError, SettingsError: what is on disk cannot be used.
+        ModelError: the written model does not play what torch plays.
+    """
+    notes = Dataset.open(dataset)
+    feed = NoteFeed(notes, waves=True)
+    voice, checkpoint = load_voice(run, feed)
+    facts: dict[str, Any] = {
+        "samples_seen": checkpoint.samples_seen, "notes": len(feed), "anchors": len(feed.anchors),
+        "channels": list(checkpoint.config.model.channels), "convolutions_trained": net_is_trained(checkpoint),
+        "sources": list(notes.sources),
+    }  # fmt: skip
+    table = (report / "report.md").read_text().split("\n", 1)[1] if report is not None else ""
+    attribution = f"Notes from {', '.join(notes.sources)}"[:ATTRIBUTION_LENGTH]
+    if any("MuseScore_General" in source for source in notes.sources):
+        attribution = "Notes from MuseScore_General (MIT, S. Christian Collins; FluidR3: Frank Wen); see NOTICE"
+    options = ExportOptions(out, out.name, attribution=attribution, report=table, facts=facts)
+    return export_voice(voice, feed, options)
+
+
+def export_voice(voice: Voice, feed: NoteFeed, options: ExportOptions) -> Manifest:
     """Write ``generator.onnx``, ``model.toml`` and ``README.md``, open the result and compare a note with torch.
 
     ``feed`` gives the anchors' names and, through its waves, their descriptors.
@@ -75,10 +101,6 @@ def export_model(voice: Voice, feed: NoteFeed, options: ExportOptions) -> Manife
     """
     options.out_dir.mkdir(parents=True, exist_ok=True)
     config = voice.generator.config
-    if not options.net:
-        with torch.no_grad():
-            voice.generator.rgb.weight.zero_()
-            voice.generator.rgb.bias.zero_()
     graph = write_graph(to_arrays(voice.generator), GraphOptions(config.partials, config.cosines), "fp16")
     (options.out_dir / GRAPH_NAME).write_bytes(graph)
     manifest = _manifest(voice, feed, options)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -51,7 +51,7 @@ class TrainOptions:
     Attributes:
         dataset: a finished data set's folder.
         run: folder for checkpoints and ``log.jsonl``; if it holds a checkpoint, the run goes on from it.
-        niceness: added to the process's own, so that playing comes first.
+        threads: of the arithmetic. niceness: added to the process's own, so that playing comes first.
         checkpoint_s: seconds between checkpoints.
         start: a model directory to begin from when the run has no checkpoint yet: its weights, and the codes of the
             anchors whose names and velocities it shares with the data set.
@@ -61,6 +61,7 @@ class TrainOptions:
 
     dataset: Path
     run: Path
+    threads: int = 2
     niceness: int = 15
     checkpoint_s: float = 180.0
     start: Path | None = None
@@ -195,6 +196,7 @@ def train(config: TrainConfig, options: TrainOptions, report: Report | None = No
         SettingsError: the run's folder belongs to other instruments.
         CheckpointError, FileFormatError: what is on disk cannot be used.
     """
+    config = replace(config, shards=options.threads)
     os.nice(options.niceness)
     prepare_thread()
     keep_freed_memory()

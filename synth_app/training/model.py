@@ -44,10 +44,10 @@ class GeneratorConfig:
     latent_size: int = 256
     code_size: int = 24
     heads: bool = True
-    hidden: int = 256
+    hidden: int = 384
     film: int = 64
-    ranks: int = 16
-    partials: int = 40
+    ranks: int = 24
+    partials: int = 48
     cosines: int = 24
 
     @property

@@ -8,17 +8,18 @@ import pytest
 import torch
 
 from synth_app.adapters.model_store import verify_model
+from synth_app.adapters.onnx_writer import read_arrays
 from synth_app.core.errors import CheckpointError
 from synth_app.training.arrays import to_arrays
 from synth_app.training.codec import TorchCodec
 from synth_app.training.config import Stage, TrainConfig
 from synth_app.training.data import Dataset
 from synth_app.training.describe import describe
-from synth_app.training.evaluate import EvaluateOptions, as_markdown, evaluate_model, write_report
-from synth_app.training.export import ExportOptions, export_model
+from synth_app.training.evaluate import EvaluateOptions, as_markdown, evaluate_voice, write_report
+from synth_app.training.export import ExportOptions, export_model, export_voice
 from synth_app.training.features import make_pictures
 from synth_app.training.feed import NoteFeed
-from synth_app.training.loop import Run, start_from_model
+from synth_app.training.loop import Run, save, start_from_model
 from synth_app.training.model import GeneratorConfig
 
 from .test_training import TINY
@@ -37,7 +38,7 @@ def run(dataset: Dataset) -> Run:
 def test_a_voice_becomes_a_model_that_opens_and_gives_its_weights_back(
     run: Run, dataset: Dataset, tmp_path: Path
 ) -> None:
-    manifest = export_model(run.voice, run.feed, ExportOptions(tmp_path / "tiny", name="tiny"))
+    manifest = export_voice(run.voice, run.feed, ExportOptions(tmp_path / "tiny", name="tiny"))
     assert verify_model(str(tmp_path / "tiny")).rms == pytest.approx(manifest.check.rms, rel=0.02)
     assert [(anchor.name, len(anchor.layers)) for anchor in manifest.anchors] == [("bright", 1), ("dull", 1)]
     assert "bright, dull" in (tmp_path / "tiny" / "README.md").read_text()
@@ -51,7 +52,7 @@ def test_a_voice_becomes_a_model_that_opens_and_gives_its_weights_back(
 
 
 def test_a_model_of_other_sizes_is_no_start(run: Run, dataset: Dataset, tmp_path: Path) -> None:
-    export_model(run.voice, run.feed, ExportOptions(tmp_path))
+    export_voice(run.voice, run.feed, ExportOptions(tmp_path))
     other = GeneratorConfig(
         channels=(4, 4, 4, 4, 4, 4, 2), code_size=2, hidden=16, film=8, ranks=2, partials=4, cosines=3
     )
@@ -59,10 +60,21 @@ def test_a_model_of_other_sizes_is_no_start(run: Run, dataset: Dataset, tmp_path
         start_from_model(Run(TrainConfig(model=other), dataset, run.feed), tmp_path)
 
 
+def test_a_run_is_exported_without_the_convolutions_it_has_not_trained(
+    run: Run, dataset: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    save(run, tmp_path / "run")
+    manifest = export_model(tmp_path / "run", dataset.root, tmp_path / "heads-only")
+    assert manifest.training["convolutions_trained"] is False
+    arrays = read_arrays((tmp_path / "heads-only" / "generator.onnx").read_bytes())
+    assert not arrays["rgb.weight"].any() and arrays["head.time.weight"].any()
+
+
 def test_the_report_knows_good_from_bad(run: Run, dataset: Dataset, tmp_path: Path) -> None:
     held_out = NoteFeed(dataset, held_out=True, waves=True)
     options = EvaluateOptions(notes=6, draws=4, plots=tmp_path / "plots")
-    report = evaluate_model(run.voice, run.feed, held_out, options)
+    report = evaluate_voice(run.voice, run.feed, held_out, options)
     ceiling, wrong = report["real notes through the codec, held-out"], report["real, a semitone off"]
     assert ceiling["strict_pitch"] == 1.0 and wrong["strict_pitch"] == 0.0
     assert ceiling["lsd_db"] < wrong["lsd_db"] and ceiling["convergence"] < 0.15 < wrong["convergence"]
