@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from synth_app.app.cli_options import show_path
+from synth_app.app.cli_options import progress_bar, say, show_path
 from synth_app.core.errors import ModelError, PresetError
+
+if TYPE_CHECKING:
+    from synth_app.adapters.magenta_checkpoint import ImportReport
 
 PresetArgument = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A preset's name or its file.")]
 ModelArgument = Annotated[
     str, typer.Argument(metavar="[NAME|DIR]", help="A model's name or folder; the default one if none.")
 ]
+Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of a model of the same name.")]
 
 
 def presets_app() -> typer.Typer:
@@ -173,23 +179,48 @@ def import_model(
         str, typer.Argument(metavar="PATH|URL", help="A GANSynth checkpoint: a folder, a zip or an address.")
     ],
     name: Annotated[str, typer.Option("--name", help="What to call the model; its own name if none.")] = "",
+    replace: Replace = False,
 ) -> None:
     """Turn one of Magenta's GANSynth checkpoints into a model. TensorFlow is not needed."""
     from synth_app.adapters.magenta_checkpoint import import_checkpoint
     from synth_app.adapters.model_store import user_models_dir
 
     name = name or _plain_name(checkpoint)
-    directory = import_checkpoint(checkpoint, user_models_dir() / name, name)
-    typer.echo(f"Wrote {show_path(directory)}. Play it: synth-app play --model {name}")
+    with _byte_bar(name) as progress:
+        report = import_checkpoint(checkpoint, user_models_dir() / name, name, progress, overwrite=replace)
+    _tell(report)
 
 
 def fetch_model(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which; lists what there is if none.")] = "",
+    replace: Replace = False,
 ) -> None:
     """Download one of Magenta's published generators and make it a model."""
-    from synth_app.adapters.magenta_fetch import fetch
+    from synth_app.adapters.magenta_checkpoint import fetch_model as fetch
+    from synth_app.adapters.magenta_fetch import ARCHIVES
 
-    raise NotImplementedError(f"{fetch} {name}")
+    if not name:
+        for known, address in ARCHIVES.items():
+            typer.echo(f"{known:<18}{address}")
+        return
+    with _byte_bar(name) as progress:
+        report = fetch(name, progress=progress, overwrite=replace)
+    _tell(report)
+
+
+@contextlib.contextmanager
+def _byte_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    with progress_bar(f"Downloading {name}") as progress:
+        yield lambda have, total: progress(have / total if total else 0.0)
+
+
+def _tell(report: ImportReport) -> None:
+    for warning in report.warnings:
+        say(warning)
+    if report.sha256:
+        say(f"SHA-256 of the archive: {report.sha256}")
+    name = report.directory.name
+    typer.echo(f"Wrote {show_path(report.directory)}. Play it: synth-app play --model {name}")
 
 
 def _plain_name(checkpoint: str) -> str:

@@ -32,6 +32,9 @@ def dataset(
         bool,
         typer.Option("--every-preset", help="Take every melodic preset of the soundfonts, not the curated choice."),
     ] = False,
+    made_up: Annotated[
+        bool, typer.Option("--made-up", help="Add instruments that are calculated rather than recorded.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Draws the notes that training never sees.")] = 1,
 ) -> None:
     """Make a data set: notes of many instruments, in tune and of one loudness.
@@ -48,6 +51,7 @@ def dataset(
         choice=choice,
         nsynth=tuple(nsynth or ()),
         wave_folders=tuple(waves or ()),
+        procedural=made_up,
         seed=seed,
     )
     with progress_bar("Rendering notes") as progress:
@@ -65,7 +69,7 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="One seed gives one result.")] = 1,
 ) -> None:
-    """Train a generator, or go on with a run that was interrupted. Ctrl-C pauses it."""
+    """Train a generator, or go on from the last checkpoint of a run that was interrupted."""
     need("torch")
     from synth_app.training.config import TrainConfig
     from synth_app.training.loop import TrainOptions
@@ -97,12 +101,15 @@ def export(
     run: RunOption = _RUN,
     dataset: DatasetOption = _DATASET,
     out: Annotated[Path, typer.Option("--out", help="The model's folder.")] = Path("models/mine"),
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Folder that evaluate wrote: its table goes on the model's card.")
+    ] = None,
 ) -> None:
     """Write a trained generator as a model folder that the instrument plays."""
     need("torch")
     from synth_app.training.export import export_model
 
-    export_model(run, dataset, out)
+    export_model(run, dataset, out, report)
     typer.echo(f"Wrote {out}. Play it: synth-app play --model {out}")
 
 
