@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from synth_app.core.events import Event, VoiceDone
+from synth_app.core.events import Event, Panic, SetParam, VoiceDone
 from synth_app.core.units import semitones_to_ratio
 from synth_app.engine.inbox import Inbox
 from synth_app.engine.planning import Planning
@@ -62,6 +62,11 @@ PREVIEW_RELEASE_MS = 400.0
 
 STAND_IN_RELEASE_MS = 250.0
 """Release of a stand-in whose patch leaves the release to the note."""
+
+LATCH_S = 2.0
+"""A short note that is still not rendered so long after its key went up is given up: nobody expects it any more."""
+
+STILL_RENDERING = "The first notes of this timbre are still being rendered."
 
 
 class ControlLoop:
@@ -120,6 +125,10 @@ class ControlLoop:
         self._planning = Planning(performer, cache, board, finisher, streams, clock, device_rate_hz, ahead=prefetch)
         self._on_program = on_program
         self._preview_id = FIRST_PREVIEW_ID
+        self._silent_keys = False
+        for action in performer.handle(SetParam(0, "master_db", performer.settings["master_db"])):
+            if isinstance(action, SetMaster):  # nothing has sounded yet, so there is nothing to glide from
+                stage.master(AT_ONCE, action.gain, action.vibrato_hz)
 
     # -- the face to other threads -------------------------------------------------------------------------------
 
@@ -182,13 +191,18 @@ class ControlLoop:
             self._carry_out(self._calls.popleft()())
         for event in events:
             self._carry_out(self.performer.handle(event))
+            if isinstance(event, Panic):
+                self._end_previews(self._frame(event.time_ns))
         self._go_over()
         tick = self.performer.next_tick_ns
         if tick is not None and now_ns >= tick:
             self._carry_out(self.performer.tick(now_ns))
         now_frame = self._clock.frame_at(now_ns)
+        self._silent_keys = False
         for voice in [v for v in self._voices.values() if v.waiting]:
             self._try_start(voice, now_frame)
+        self.banner = STILL_RENDERING if self._silent_keys else ""
+        self._end_dry_voices(now_frame)
         self.stage.commit()
         self._planning.step(now_ns, self._voices.values())
 
@@ -204,18 +218,21 @@ class ControlLoop:
     def _on_news(self, item: Started | Finished | Late) -> None:
         voice = self._voices.get(item.voice_id)
         match item:
-            case Started(slot=slot, frame=frame, due_frame=due):
-                if voice is not None and slot == voice.slot:
-                    if due:
-                        self.delays.add(frame - due)
-                    else:
-                        voice.start_frame = frame
             case Late():
                 self.late += 1
-            case Finished(slot=slot):
-                if voice is not None and slot == voice.stand_in:
-                    voice.stand_in = -1
-                elif voice is not None and slot == voice.slot:
+            case Started(slot=slot, frame=frame, due_frame=due) if voice is not None:
+                if slot == voice.slot and due:
+                    self.delays.add(frame - due)
+                elif slot == voice.slot:
+                    voice.anchor_frame += frame - voice.start_frame
+                    voice.start_frame = frame
+                elif slot == voice.stand_in:
+                    voice.anchor_frame += frame - voice.stand_in_frame
+                    voice.stand_in_frame = frame
+            case Finished(slot=slot) if voice is not None:
+                if slot == voice.stand_in and not voice.waiting:
+                    voice.stand_in = -1  # its exchange is over
+                elif slot in (voice.slot, voice.stand_in):
                     self._forget(voice)
 
     def _forget(self, voice: EngineVoice) -> None:
@@ -227,7 +244,7 @@ class ControlLoop:
     # -- the performer's actions ---------------------------------------------------------------------------------
 
     def _frame(self, time_ns: int) -> int:
-        return max(1, self._clock.frame_at(time_ns) + self.delay_frames)
+        return max(AT_ONCE, self._clock.frame_at(time_ns) + self.delay_frames)
 
     def _carry_out(self, actions: Sequence[Action]) -> None:
         for action in actions:
@@ -280,14 +297,17 @@ class ControlLoop:
             self.refused += 1
             self._forget(voice)
             return
-        voice.slot = slot
-        voice.start_frame = due_frame or voice.due_frame
+        position = sounding.position if sounding else 0.0
+        voice.slot, voice.begin_frame = slot, due_frame
+        voice.start_frame = due_frame or max(voice.due_frame, self._clock.frame_now())
+        voice.anchor_frame, voice.anchor_position = voice.start_frame, position
         latched = voice.phase is Phase.LATCHED
         voice.phase = Phase.SOUNDING
-        position = partial(self.stage.position, slot, voice.voice_id)
-        self.streams.begin(Stream(voice.voice_id, voice.note, position, np.random.default_rng(voice.voice_id)))
+        playhead = partial(self.stage.position, slot, voice.voice_id)
+        self.streams.begin(Stream(voice.voice_id, voice.note, playhead, np.random.default_rng(voice.voice_id)))
         if latched:
-            self._release(voice, voice.start_frame + voice.held_frames)
+            shortest = 0 if due_frame else self.delay_frames  # a release in the same block would be late
+            self._release(voice, voice.start_frame + max(shortest, voice.held_frames))
 
     def _release(self, voice: EngineVoice | None, frame: int) -> None:
         if voice is None:
@@ -300,8 +320,9 @@ class ControlLoop:
                 self.stage.release(voice.stand_in, voice.voice_id, frame, release_ms or STAND_IN_RELEASE_MS)
         elif voice.phase is Phase.SOUNDING:
             voice.phase = Phase.RELEASING
+            frame = max(frame, voice.begin_frame)
             if release_ms:
-                self.stage.release(voice.slot, voice.voice_id, max(frame, voice.start_frame), release_ms)
+                self.stage.release(voice.slot, voice.voice_id, frame, release_ms)
             self._end_stream(voice, frame)
             self._planning.voices_changed = True
 
@@ -309,8 +330,12 @@ class ControlLoop:
         """Let the model's own release begin, once the voice has come as far as ``frame``."""
         stream = self.streams.get(voice.voice_id)
         if stream is not None:
-            stream.release_at = (frame - voice.start_frame) * voice.rate * self._note_ratio
+            stream.release_at = self._position(voice, frame)
             stream.released = True
+
+    def _position(self, voice: EngineVoice, frame: int) -> float:
+        """The sample of its note that a voice plays at a frame, by the bends it was told (and if it never starved)."""
+        return voice.anchor_position + (frame - voice.anchor_frame) * voice.rate * self._note_ratio
 
     def _retimbre(self, action: RetimbreVoice) -> None:
         """Let a held voice follow the morph from its playhead on; only the newest wish is kept."""
@@ -334,7 +359,7 @@ class ControlLoop:
             voice_id, chunk = self._chunks.popleft()
             voice = self._voices.get(voice_id)
             if voice is not None and voice.slot >= 0:
-                self.stage.go_over(voice.slot, voice_id, chunk)
+                self.stage.go_over(voice.slot, voice_id, voice.begin_frame, chunk)
                 self._planning.voices_changed = True
         self._follow()
 
@@ -347,29 +372,45 @@ class ControlLoop:
             self._forget(voice)
         elif voice.phase is not Phase.DYING:
             voice.phase = Phase.DYING
-            self.stage.kill(voice.slot, voice.voice_id, max(frame, voice.start_frame))
+            self.stage.kill(voice.slot, voice.voice_id, max(frame, voice.begin_frame))
             self._planning.voices_changed = True
+
+    def _end_previews(self, frame: int) -> None:
+        for voice in self.voices:
+            if voice.voice_id > FIRST_PREVIEW_ID:
+                self._kill(voice, frame)
+
+    def _end_dry_voices(self, now_frame: int) -> None:
+        """End what will not be missed: a release that ran out of sound, a short note that never got any."""
+        for voice in self.voices:
+            if voice.phase is Phase.RELEASING and self.stage.dry(voice.slot, voice.voice_id):
+                self._kill(voice, AT_ONCE)
+            elif voice.phase is Phase.LATCHED and voice.stand_in < 0:
+                let_go = voice.due_frame + voice.held_frames
+                if self._bridges and now_frame - let_go > LATCH_S * self._rate_hz:
+                    self._forget(voice)
 
     def _tune(self, action: TuneVoice) -> None:
         voice = self._voices.get(action.voice_id)
         if voice is None:
             return
+        frame = max(self._frame(action.time_ns), voice.begin_frame)
+        voice.anchor_position = self._position(voice, frame)
+        voice.anchor_frame = frame
         voice.rate, voice.vibrato = action.rate, action.vibrato
-        frame = self._frame(action.time_ns)
-        if voice.slot >= 0:
-            self.stage.tune(voice.slot, voice.voice_id, frame, action.rate * self._note_ratio, action.vibrato)
-        if voice.stand_in >= 0:
-            rate = action.rate * self._note_ratio * voice.stand_in_ratio
-            self.stage.tune(voice.stand_in, voice.voice_id, frame, rate, action.vibrato)
+        for slot, ratio in ((voice.slot, voice.ratio), (voice.stand_in, voice.stand_in_ratio)):
+            if slot >= 0:
+                rate = action.rate * self._note_ratio * ratio
+                self.stage.tune(slot, voice.voice_id, frame, rate, action.vibrato)
 
     def _gain(self, action: GainVoice) -> None:
         voice = self._voices.get(action.voice_id)
         if voice is None:
             return
         voice.gain_left, voice.gain_right = action.gain_left, action.gain_right
+        frame = max(self._frame(action.time_ns), voice.begin_frame)
         for slot in (voice.slot, voice.stand_in):
             if slot >= 0:
-                frame = self._frame(action.time_ns)
                 self.stage.gain(slot, voice.voice_id, frame, action.gain_left, action.gain_right)
 
     def _preview(self, palette: Palette, pitch: int, velocity: int, now_ns: int) -> list[Action]:
@@ -392,7 +433,7 @@ class ControlLoop:
         if voice.stand_in >= 0:
             self._try_exchange(voice, now_frame)
         elif self._ready(voice.note):
-            in_time = now_frame + self.delay_frames // 2 < voice.due_frame
+            in_time = self._clock.frame_now() <= voice.due_frame
             self._begin(voice, voice.due_frame if in_time else AT_ONCE)
         elif self._bridges and now_frame - (voice.due_frame - self.delay_frames) > BRIDGE_AFTER_S * self._rate_hz:
             self._bridge(voice, now_frame)
@@ -403,15 +444,14 @@ class ControlLoop:
         need = 4 * self._lead_samples
         note = self.cache.nearest_pitch(key, need) or self.cache.nearest_latent(key, voice.note.latent, need)
         if note is None:
-            if not self.banner:
-                self.banner = "The first notes of this timbre are still being rendered."
+            self._silent_keys = True
             return
         voice.stand_in_ratio = semitones_to_ratio(key.pitch - note.key.pitch)
         sounding = replace(self._sounding(voice), rate=voice.rate * self._note_ratio * voice.stand_in_ratio)
         slot = self.stage.start(voice.voice_id, note, AT_ONCE, sounding)
         if slot is not None:
-            voice.stand_in = slot
-            voice.stand_in_frame = now_frame
+            voice.stand_in, voice.stand_in_note = slot, note
+            voice.stand_in_frame = voice.anchor_frame = now_frame
             self.bridged += 1
             if voice.phase is Phase.LATCHED:
                 release_ms = voice.action.envelope.release_ms or STAND_IN_RELEASE_MS
@@ -420,11 +460,15 @@ class ControlLoop:
     def _try_exchange(self, voice: EngineVoice, now_frame: int) -> None:
         """Go over from a stand-in to the true note at the same elapsed time, once it is there."""
         if voice.phase is Phase.LATCHED:  # it was short: the stand-in says it all
+            assert voice.stand_in_note is not None
             voice.slot, voice.stand_in = voice.stand_in, -1
+            voice.note, voice.ratio = voice.stand_in_note, voice.stand_in_ratio
+            voice.start_frame = voice.stand_in_frame
             voice.phase = Phase.RELEASING
+            self._planning.voices_changed = True
             return
         due = now_frame + self.delay_frames
-        position = (due - voice.stand_in_frame) * voice.rate * self._note_ratio
+        position = self._position(voice, due)
         if not self._ready(voice.note, position + EXCHANGE_S * self._finisher.rate_hz):
             return
         self.stage.kill(voice.stand_in, voice.voice_id, due, EXCHANGE_S)

@@ -18,8 +18,11 @@ from synth_app.core.shared import as_pointer, load_acquire, store_release
 from synth_app.engine.protocol import (
     ATTACK,
     DECAY,
+    DRY,
     DYING,
     FADE,
+    FADING,
+    FED,
     FINISHED,
     FREE,
     GAIN,
@@ -110,7 +113,7 @@ def _start(state, slot, command):
     else:
         slot.fade = 1.0
         slot.fade_step = 0.0
-    slot.starving = 0
+    slot.starving = FED
     slot.level = 0.0
 
 
@@ -153,7 +156,7 @@ def _apply(state, slots, done, done_indices, command):
             slot.release_factor = math.exp(-6.9078 / max(1.0, command.release_s * state.rate_hz))
     elif kind == KILL:
         slot.state = DYING
-        slot.fade_step = -1.0 / max(1.0, command.release_s * state.rate_hz)
+        slot.fade_step = min(slot.fade_step, -1.0 / max(1.0, command.release_s * state.rate_hz))
     elif kind == TUNE:
         slot.rate_target = command.rate
         slot.vibrato_target = command.vibrato
@@ -265,7 +268,7 @@ def _mix_slot(state, slot, index, left, right, lfo, begin, end, done, done_indic
     """Add one voice to frames ``begin..end`` of the block."""
     smoothing = state.smoothing
     moving = (
-        slot.stage != SUSTAIN or slot.fade_step != 0.0 or slot.starving != 0 or slot.state != SOUNDING
+        slot.stage != SUSTAIN or slot.fade_step != 0.0 or slot.starving != FED or slot.state != SOUNDING
         or slot.next_buffer != 0 or slot.vibrato != 0.0 or slot.vibrato_target != 0.0
         or slot.rate != slot.rate_target or slot.gain_left != slot.gain_left_target
         or slot.gain_right != slot.gain_right_target
@@ -307,14 +310,14 @@ def _mix_slot(state, slot, index, left, right, lfo, begin, end, done, done_indic
             reach = _reach(rate, slot.rate_target, vibrato, slot.vibrato_target)
             if remaining < reach and dying:
                 fade_step = min(fade_step, -1.0 / STARVING_FRAMES)
-            elif remaining < reach and starving == 0:
-                starving = 1
+            elif remaining < reach and starving == FED:
+                starving = FADING
                 fade_step = -1.0 / STARVING_FRAMES
-            elif remaining > 2.0 * reach and starving != 0 and not dying:
-                starving = 0
+            elif remaining > 2.0 * reach and starving != FED and not dying:
+                starving = FED
                 fade_step = 1.0 / STARVING_FRAMES
-        elif starving != 0 and not dying:
-            starving = 0
+        elif starving != FED and not dying:
+            starving = FED
             fade_step = 1.0 / STARVING_FRAMES
         value = 0.0
         if remaining >= 1:
@@ -322,8 +325,8 @@ def _mix_slot(state, slot, index, left, right, lfo, begin, end, done, done_indic
             if not abs(value) < TOO_LOUD:
                 value = 0.0
                 state.not_finite += 1
-        elif starving == 1:
-            starving = 2  # counted once
+        elif starving == FADING:
+            starving = DRY  # counted once
             state.starved += 1
         # envelope
         if stage == ATTACK:
@@ -462,7 +465,8 @@ def mix_block(
     while at < frames:
         while taken < state.pending and pending[taken].due_frame <= state.frame:
             command = pending[taken]
-            if 0 < command.due_frame < state.frame and command.kind != MASTER:
+            in_its_time = command.kind == MASTER or command.kind == SEGMENT  # these take effect later, or slowly
+            if 0 < command.due_frame < state.frame and not in_its_time:
                 state.late += 1
                 due = float(command.due_frame)
                 _say(done, done_indices, state, LATE, command.slot, command.voice_id, state.frame, due)

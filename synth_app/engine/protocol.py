@@ -37,6 +37,9 @@ STARTED, FINISHED, SEGMENT_FREED, LATE = 1, 2, 3, 4
 # Slot states
 FREE, SOUNDING, RELEASING, DYING = 0, 1, 2, 3
 
+# A slot's appetite
+FED, FADING, DRY = 0, 1, 2
+
 # Envelope stages
 ATTACK, DECAY, SUSTAIN, FADE = 0, 1, 2, 3
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from synth_app.engine.callback import MixerMemory
 from synth_app.engine.protocol import (
     COMMAND_CAPACITY,
+    DRY,
     FINISHED,
     GAIN,
     KILL,
@@ -113,13 +114,13 @@ class Stage:
         )  # fmt: skip
         return slot
 
-    def go_over(self, slot: int, voice_id: int, chunk: Chunk) -> None:
-        """Let a slot read on in a chunk from its switch on."""
+    def go_over(self, slot: int, voice_id: int, due_frame: int, chunk: Chunk) -> None:
+        """Let a slot read on in a chunk from its switch on; ``due_frame`` is not before its START's."""
         address = chunk.audio.ctypes.data
         self._lent.setdefault(slot, {})[voice_id, address] = chunk
         self._put(
-            SEGMENT, slot, voice_id, AT_ONCE, buffer=address, progress=chunk.progress.ctypes.data, origin=chunk.origin,
-            switch=chunk.switch,
+            SEGMENT, slot, voice_id, due_frame, buffer=address, progress=chunk.progress.ctypes.data,
+            origin=chunk.origin, switch=chunk.switch,
         )  # fmt: skip
 
     def release(self, slot: int, voice_id: int, due_frame: int, release_ms: float) -> None:
@@ -142,6 +143,11 @@ class Stage:
         """The sample of its note that a slot has reached (0 before it began)."""
         record = self._memory.slots[slot]
         return float(record["position"]) if record["voice_id"] == voice_id else 0.0
+
+    def dry(self, slot: int, voice_id: int) -> bool:
+        """Whether a slot has played all that is rendered of its note and is silent."""
+        record = self._memory.slots[slot]
+        return bool(record["starving"] == DRY and record["voice_id"] == voice_id)
 
     def master(self, due_frame: int, gain: float, vibrato_hz: float) -> None:
         """Set the master gain and the vibrato's rate."""

@@ -34,9 +34,12 @@ class EngineVoice:
         phase: see the module.
         slot: its mixer slot, -1 before it has one.
         start_frame: the frame at which its note's first sample played, or would have.
+        begin_frame: the frame of its slot's START (0 = at once): what is said to the slot before would be lost.
+        anchor_frame, anchor_position: a frame, and the sample of the note that plays at it; every bend moves them.
+        ratio: transposition of the note its slot plays (other than 1 when a short note kept its stand-in).
         held_frames: for LATCHED: how long the key was down.
         coming: the note its morph asks for next, while its stream still waits for the one before.
-        stand_in: (slot, note, start_frame) while a stand-in sounds for it.
+        stand_in: the slot in which a stand-in sounds for it, or -1; with its note, transposition and first frame.
     """
 
     action: StartVoice
@@ -45,6 +48,10 @@ class EngineVoice:
     phase: Phase = Phase.PENDING
     slot: int = -1
     start_frame: int = 0
+    begin_frame: int = 0
+    anchor_frame: int = 0
+    anchor_position: float = 0.0
+    ratio: float = 1.0
     held_frames: int = 0
     rate: float = 1.0
     vibrato: float = 0.0
@@ -52,6 +59,7 @@ class EngineVoice:
     gain_right: float = 0.0
     coming: Note | None = None
     stand_in: int = -1
+    stand_in_note: Note | None = None
     stand_in_ratio: float = 1.0
     stand_in_frame: int = 0
 
