@@ -82,4 +82,4 @@ def make_application() -> QApplication:
 def _end(app: QApplication, window: MainWindow) -> None:
     """Told to stop from outside: no questions, since nobody may be there to answer."""
     window.player.let_go()
-    app.quit()
+    app.exit(0)  # quit() would first ask every window, and a window with unsaved edits asks the player

@@ -148,7 +148,7 @@ class MainWindow(QMainWindow):
         layout = PlainColumn(root)
         layout.setContentsMargins(10, 8, 10, 6)
         layout.setSpacing(8)
-        for part, stretch in ((self.top, 0), (self.banner, 0), (body, 1), (self.keys, 0), (self.status, 0)):
+        for part, stretch in ((self.top, 0), (body, 1), (self.keys, 0), (self.status, 0)):
             if isinstance(part, QWidget):
                 layout.addWidget(part, stretch)
             else:
@@ -157,6 +157,8 @@ class MainWindow(QMainWindow):
         self.outer.setWidgetResizable(True)
         self.outer.setWidget(root)
         self.setCentralWidget(self.outer)
+        self.banner.setParent(self)  # it lies over the window: news must not move what the hand is on
+        self.banner.resized.connect(self._place_banner)
 
     def apply_theme(self) -> None:
         """Dress everything in the theme."""
@@ -185,7 +187,16 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_columns()
+        self._place_banner()
         self.pictures.setVisible(self.height() >= self.theme.px(_SHORT))
+
+    def _place_banner(self) -> None:
+        """In the middle, below the top bar."""
+        theme = self.theme
+        width = min(theme.px(680), self.width() - theme.px(40))
+        self.banner.resize(width, max(theme.px(38), self.banner.heightForWidth(width)))
+        self.banner.move((self.width() - width) // 2, self.top.height() + theme.px(22))
+        self.banner.raise_()
 
     def _place_window(self) -> None:
         """Where it was, when that is still on a screen; else a size that fits."""

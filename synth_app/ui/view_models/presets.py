@@ -47,11 +47,15 @@ class PresetShelf:
         self.favourites = favourites
         self._read: dict[Path, tuple[int, PresetRow]] = {}
         self._rows: list[PresetRow] = []
+        self._factory_root = Path()
         self.refresh()
 
     def refresh(self) -> None:
         """Look at the disk again."""
-        self._rows = [self._row(name, path) for name, path in self._instrument.presets()]
+        found = self._instrument.presets()
+        outside = [path.parent for _, path in found if not path.is_relative_to(self._instrument.preset_folder)]
+        self._factory_root = min(outside, key=lambda folder: len(folder.parts), default=Path())
+        self._rows = [self._row(name, path) for name, path in found]
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -177,10 +181,11 @@ class PresetShelf:
         return replace(known[1], favourite=str(path) in self.favourites)
 
     def _describe(self, name: str, path: Path) -> PresetRow:
-        root = self._instrument.preset_folder
-        factory = not path.is_relative_to(root)
-        sub = "" if factory else path.parent.relative_to(root).as_posix()
-        folder = _tr("Factory") if factory else (_tr("Mine") if sub in ("", ".") else sub)
+        factory = not path.is_relative_to(self._instrument.preset_folder)
+        root = self._factory_root if factory else self._instrument.preset_folder
+        sub = path.parent.relative_to(root).as_posix() if path.is_relative_to(root) else ""
+        home = _tr("Factory") if factory else _tr("Mine")
+        folder = home if sub in ("", ".") else f"{home} · {sub}"
         try:
             patch = self._instrument.read_preset(path)
         except SynthAppError as error:

@@ -16,7 +16,9 @@ from synth_app.core.units import hz_to_pitch, pitch_to_hz
 FFT_SAMPLES = 4096
 COLUMNS_PER_SECOND = 60
 LOWEST_PITCH, HIGHEST_PITCH = 24.0, 124.0
-FLOOR_DB = -78.0
+RANGE_DB = 66.0
+QUIETEST_FULL_DB = -46.0
+RECOVERY_DB_PER_S = 4.0
 
 
 class SampleTape:
@@ -59,6 +61,7 @@ class RainbowModel:
         hz = np.array([pitch_to_hz(p) for p in pitches])
         self._bins = np.minimum(hz * FFT_SAMPLES / rate_hz, FFT_SAMPLES / 2 - 2)
         self._heard = hz < rate_hz / 2
+        self._full_db = QUIETEST_FULL_DB
 
     def add(self, scope: NDArray[np.float32], end_frame: int) -> NDArray[np.uint8]:
         """Take a snapshot's samples and return the new columns, uint8 ``[rows, columns, 3]``, oldest first."""
@@ -82,12 +85,21 @@ class RainbowModel:
         magnitude = power[:, low] * (1 - share) + power[:, low + 1] * share
         nearest = np.where(power[:, low + 1] > power[:, low], low + 1, low)
         hz = np.take_along_axis(inst_hz, nearest, axis=1)
-        level = np.clip(1.0 - 20.0 * np.log10(magnitude + 1e-9) / FLOOR_DB, 0.0, 1.0) * self._heard
+        level = self._brightness(20.0 * np.log10(magnitude + 1e-9)) * self._heard
         semitone = 12.0 * np.log2(np.maximum(hz, 8.0) / 440.0)
         hue = (semitone - np.floor(semitone) + 0.5) % 1.0  # in tune lies in the middle of the wheel
         table = rainbow_table()
         columns = table[(level * 127).astype(int), (hue * 95).astype(int)]
         return np.ascontiguousarray(columns.transpose(1, 0, 2))
+
+    def _brightness(self, level_db: NDArray[np.floating]) -> NDArray[np.floating]:
+        """0..1 under the loudest of the last seconds, so that a soft note shows as much of itself as a loud one."""
+        columns = np.empty_like(level_db)
+        for index, column in enumerate(level_db):
+            rested = max(QUIETEST_FULL_DB, self._full_db - RECOVERY_DB_PER_S / COLUMNS_PER_SECOND)
+            self._full_db = max(rested, float(column.max()))
+            columns[index] = np.clip(1.0 + (column - self._full_db) / RANGE_DB, 0.0, 1.0)
+        return columns
 
 
 @lru_cache(maxsize=1)
@@ -96,8 +108,8 @@ def rainbow_table() -> NDArray[np.uint8]:
     level = np.linspace(0.0, 1.0, 128)[:, None]
     hue = np.linspace(0.0, 1.0, 96)[None, :]
     turn = 2.0 * np.pi * (hue + 0.02)
-    lightness = 0.97 * level**0.9
-    chroma = 0.30 * level * (1.0 - level) ** 0.75 + 0.02 * level
+    lightness = 0.90 * level**0.9
+    chroma = 0.17 * np.minimum(1.0, 1.7 * level) * (1.0 - 0.5 * level**3)
     a, b = chroma * np.cos(turn), chroma * np.sin(turn)
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3

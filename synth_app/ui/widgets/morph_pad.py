@@ -13,7 +13,6 @@ from itertools import pairwise
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import (
-    QColor,
     QContextMenuEvent,
     QDragEnterEvent,
     QDropEvent,
@@ -256,6 +255,12 @@ class MorphPad(Themed, QWidget):
         if self._places:
             painter.drawImage(QRectF(self.rect()), self._field_image())
         self._paint_dots(painter)
+        for place, slot in zip(self._places, self._slots, strict=True):
+            center = self.to_screen(place)
+            halo = QRadialGradient(center, self.theme.px(34))
+            halo.setColorAt(0.0, self.theme.anchor_color(slot, 0.45))
+            halo.setColorAt(1.0, self.theme.anchor_color(slot, 0.0))
+            painter.fillRect(self.rect(), halo)
         painter.setClipping(False)
         painter.setPen(QPen(self.theme.color("line"), 1))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
@@ -315,11 +320,6 @@ class MorphPad(Themed, QWidget):
         color = self.theme.anchor_color(self._slots[index])
         radius, ring = self.theme.px(7), self.theme.px(13)
         painter.setPen(Qt.PenStyle.NoPen)
-        halo = QRadialGradient(center, ring * (1.6 + 2.2 * weight))
-        halo.setColorAt(0.0, self.theme.anchor_color(self._slots[index], 0.15 + 0.4 * weight))
-        halo.setColorAt(1.0, QColor(0, 0, 0, 0))
-        painter.setBrush(halo)
-        painter.drawEllipse(center, ring * 3.8, ring * 3.8)
         painter.setBrush(color)
         painter.drawEllipse(center, radius, radius)
         box = QRectF(center.x() - ring, center.y() - ring, 2 * ring, 2 * ring)

@@ -17,10 +17,11 @@ class Banner(QFrame):
     """One sentence for the player. Troubles stay until they are dismissed, calm news go by themselves.
 
     Signals:
-        acted(): the button beside the sentence was pressed.
+        acted(): the button beside the sentence was pressed. resized(): it has other words, so needs another place.
     """
 
     acted = pyqtSignal()
+    resized = pyqtSignal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,6 +52,7 @@ class Banner(QFrame):
         self.button.setText(button)
         self.button.setVisible(bool(button))
         self.show()
+        self.resized.emit()
         if trouble:
             self._timer.stop()
         else:

@@ -189,7 +189,10 @@ class WeightRow(QWidget):
         self.slider.blockSignals(True)
         self.slider.setValue(round(WEIGHT_STEPS * weight))
         self.slider.blockSignals(False)
-        self.share.setText(f"{100 * weight:.0f} %")
+        text = f"{100 * weight:.0f} %"
+        if text != self.share.text():
+            self.share.setMinimumWidth(self.share.fontMetrics().horizontalAdvance("100 %") + 4)  # so no layout follows
+            self.share.setText(text)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self.menu_wanted.emit(event.globalPos())
