@@ -108,7 +108,7 @@ def _fitting(checkpoint: Checkpoint, key: str, like: Tensor) -> Tensor:
 def _laid_out_as(value: Tensor, array: NDArray[np.float32]) -> Tensor:
     """The array in the memory order of a parameter: the fused optimiser walks both side by side."""
     plain = torch.from_numpy(np.array(array))
-    return torch.empty_like(value).copy_(plain) if plain.shape == value.shape else plain
+    return torch.empty_like(value).copy_(plain) if plain.shape == value.shape else plain.to(value.device)
 
 
 def _plain(value: Tensor) -> NDArray[np.float32]:

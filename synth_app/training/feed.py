@@ -36,6 +36,10 @@ class Batch:
     picture: Tensor
     wave: Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same notes elsewhere."""
+        return Batch(*(part.to(device) for part in (self.anchor, self.pitch, self.picture, self.wave)))
+
     def rows(self, rows: slice) -> "Batch":
         """Some of the notes."""
         wave = self.wave[rows] if len(self.wave) else self.wave

@@ -9,17 +9,11 @@ import json
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
 
 from synth_app.adapters.model_manifest import read_manifest
 from synth_app.adapters.onnx_writer import read_arrays
@@ -27,20 +21,14 @@ from synth_app.core.errors import SettingsError
 from synth_app.training.arrays import load_arrays
 from synth_app.training.checkpoint import load_checkpoint, newest_checkpoint, restore, save_checkpoint
 from synth_app.training.codec import TorchCodec
-from synth_app.training.config import Stage, TrainConfig
+from synth_app.training.config import TrainConfig
 from synth_app.training.data import Dataset
 from synth_app.training.ema import Average
 from synth_app.training.epilogue import prepare_thread
-from synth_app.training.features import denormalise, make_pictures
-from synth_app.training.feed import Anchor, Batch, NoteFeed
-from synth_app.training.losses import picture_loss, spectral_loss
+from synth_app.training.features import make_pictures
 from synth_app.training.memory import keep_freed_memory
-from synth_app.training.voice import Voice, start_from_data
+from synth_app.training.run import Run
 
-BETAS = (0.9, 0.99)
-WARM_UP_SAMPLES = 2_000
-LAST_RATE = 0.1
-ATTACK_FRAMES = (3, 4, 6, 8)
 LOG_EVERY_S = 10.0
 
 
@@ -56,6 +44,7 @@ class TrainOptions:
         start: a model directory to begin from when the run has no checkpoint yet: its weights, and the codes of the
             anchors whose names and velocities it shares with the data set.
         samples: stop after so many (a pause; the schedule is the configuration's).
+        device: "cpu" or "cuda".
         compile: build fused loops with the C++ compiler of this machine.
     """
 
@@ -67,126 +56,10 @@ class TrainOptions:
     start: Path | None = None
     samples: int | None = None
     compile: bool = True
+    device: str = "cpu"
 
 
 Report = Callable[[dict[str, float]], None]
-
-
-class Run:
-    """A training in progress: the voice, its average, its optimiser and its clock."""
-
-    def __init__(self, config: TrainConfig, dataset: Dataset, feed: NoteFeed | None = None) -> None:
-        self.config = config
-        self.feed = feed or NoteFeed(dataset, waves=any(stage.wave_weight > 0 for stage in config.stages))
-        torch.manual_seed(config.seed)
-        self.voice = Voice(config.model, len(self.feed.anchors)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        start_from_data(self.voice, self.feed, config.seed)
-        self.average = Average(self.voice, config.average_half_life)
-        groups = [
-            {"params": self.voice.net_parameters(), "name": "net"},
-            {"params": self.voice.head_parameters(), "name": "heads"},
-            {"params": [self.voice.codes], "name": "codes"},
-        ]
-        self.optimiser = torch.optim.Adam(groups, lr=1e-3, betas=BETAS, fused=True)
-        self.codec = TorchCodec(config.model.spectral, "centred")
-        self.samples_seen = 0
-        self.picture_loss = picture_loss
-        self._parameters = list(self.voice.parameters())
-        self._pool = ThreadPoolExecutor(config.shards, initializer=prepare_thread)
-
-    @property
-    def anchor_names(self) -> tuple[str, ...]:
-        """One line for each code, for the checkpoint."""
-        return tuple(anchor_name(anchor) for anchor in self.feed.anchors)
-
-    def compile(self) -> None:
-        """Fuse what is bound by memory into compiled loops; the first step of each kind takes longer."""
-        self.voice.generator.compile_epilogue()
-        self.picture_loss = torch.compile(picture_loss, dynamic=False)
-
-    def step(self, batch: Batch) -> dict[str, float]:
-        """Learn from one batch; returns the loss terms.
-
-        The batch is cut in one shard for each thread. Threads that share one convolution wait for each other by
-        spinning, which on a busy machine cost ten times the arithmetic; shards meet only once a step.
-        """
-        index, done = self.config.stage_at(self.samples_seen)
-        stage = self.config.stages[index]
-        self._set_rates(stage, done)
-        rng = np.random.default_rng([self.config.seed, 1, self.samples_seen])
-        size = len(batch.anchor)
-        noise = torch.from_numpy(rng.standard_normal((size, self.config.model.latent_size), np.float32))
-        edges = np.linspace(0, size, min(self.config.shards, size) + 1).round().astype(int).tolist()
-        rows = [slice(start, stop) for start, stop in pairwise(edges)]
-        shares = [(shard.stop - shard.start) / size for shard in rows]
-        frames = self._frames(stage, rng)
-        jobs = [partial(self._gradients, stage, batch.rows(shard), noise[shard], frames) for shard in rows]
-        results = list(self._pool.map(lambda job: job(), jobs))
-        names = results[0][1]
-        terms = {
-            name: sum(share * part[1][name] for share, part in zip(shares, results, strict=True)) for name in names
-        }
-        for index, value in enumerate(self._parameters):
-            grads = [
-                (share, grad)
-                for share, (part, _) in zip(shares, results, strict=True)
-                if (grad := part[index]) is not None
-            ]
-            value.grad = sum((share * grad for share, grad in grads[1:]), grads[0][0] * grads[0][1]) if grads else None
-        used = [value for value in self._parameters if value.grad is not None]
-        terms["gradient"] = float(torch.nn.utils.clip_grad_norm_(used, self.config.clip_norm))
-        self.optimiser.step()
-        self.samples_seen += size
-        self.average.update(self.voice, self.samples_seen, size)
-        return terms
-
-    def _gradients(
-        self, stage: Stage, batch: Batch, noise: Tensor, frames: Tensor | None
-    ) -> tuple[tuple[Tensor | None, ...], dict[str, float]]:
-        """Gradients of all parameters, and the loss terms, for a shard of a batch."""
-        latent = self.voice.latents(batch.anchor, noise, self.config.code_noise)
-        made, target = self._paint(stage, latent, batch, frames)
-        parts = self.picture_loss(made, target)
-        loss = parts.magnitude + self.config.if_weight * parts.inst_freq
-        terms = {"magnitude": parts.magnitude.item(), "inst_freq": parts.inst_freq.item()}
-        if stage.wave_weight > 0 and stage.coarse == 0 and frames is None:
-            count = -(-stage.wave_notes * len(made) // stage.batch)
-            wave = spectral_loss(self.codec.decode(*denormalise(made[:count])), batch.wave[:count])
-            loss = loss + stage.wave_weight * wave
-            terms["wave"] = wave.item()
-        return torch.autograd.grad(loss, self._parameters, allow_unused=True), terms
-
-    def _frames(self, stage: Stage, rng: np.random.Generator) -> Tensor | None:
-        """The frames that a step looks at: some of the attack always, the others by lot."""
-        total = self.config.model.spectral.frames
-        if not 0 < stage.frames < total:
-            return None
-        others = np.setdiff1d(np.arange(total), ATTACK_FRAMES)
-        drawn = rng.choice(others, stage.frames - len(ATTACK_FRAMES), replace=False)
-        return torch.from_numpy(np.sort(np.concatenate([ATTACK_FRAMES, drawn])))
-
-    def _paint(self, stage: Stage, latent: Tensor, batch: Batch, frames: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(what the voice paints, what it should have painted) at the stage's resolution."""
-        generator = self.voice.generator
-        if stage.kind == "heads":
-            target = batch.picture if frames is None else batch.picture[:, :, frames]
-            return generator.heads_only(latent, batch.pitch, frames), target
-        if stage.coarse > 0:
-            made = self.voice.coarse_picture(latent, batch.pitch, stage.coarse, torch.bfloat16)
-            return made, functional.avg_pool2d(batch.picture, 1 << stage.coarse)
-        return generator(latent, batch.pitch, torch.bfloat16), batch.picture
-
-    def _set_rates(self, stage: Stage, done: float) -> None:
-        rates = {"net": stage.lr_net, "heads": stage.lr_heads, "codes": stage.lr_codes}
-        warm = min(1.0, (done * stage.samples + stage.batch) / min(WARM_UP_SAMPLES, 0.1 * stage.samples + 1))
-        fall = min(1.0, LAST_RATE + (1.0 - LAST_RATE) * (1.0 - done) / stage.decay) if stage.decay > 0 else 1.0
-        for group in self.optimiser.param_groups:
-            group["lr"] = rates[group["name"]] * min(warm, fall)
-
-
-def anchor_name(anchor: Anchor) -> str:
-    """The name and layer of an anchor in one line."""
-    return f"{anchor.instrument.name} v{anchor.velocity}"
 
 
 def train(config: TrainConfig, options: TrainOptions, report: Report | None = None) -> Path:
@@ -203,7 +76,7 @@ def train(config: TrainConfig, options: TrainOptions, report: Report | None = No
     options.run.mkdir(parents=True, exist_ok=True)
     dataset = Dataset.open(options.dataset)
     make_pictures(dataset, TorchCodec(config.model.spectral, "centred").encode)
-    run = Run(config, dataset)
+    run = Run(config, dataset, device=options.device)
     if not resume(run, options.run) and options.start is not None:
         start_from_model(run, options.start)
     if options.compile:

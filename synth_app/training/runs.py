@@ -8,7 +8,7 @@ from synth_app.core.errors import CheckpointError, SettingsError
 from synth_app.training.checkpoint import Checkpoint, load_checkpoint, newest_checkpoint, restore
 from synth_app.training.ema import Average
 from synth_app.training.feed import NoteFeed
-from synth_app.training.loop import anchor_name
+from synth_app.training.run import anchor_name
 from synth_app.training.voice import Voice
 
 

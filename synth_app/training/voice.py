@@ -36,7 +36,7 @@ class Voice(nn.Module):
     def white_codes(self) -> Tensor:
         """The codes with mean zero and unit covariance, [anchors, code_size]: a draw from N(0, I) lies among them."""
         centred = self.codes - self.codes.mean(dim=0)
-        ridge = 1e-4 * torch.eye(centred.shape[1])
+        ridge = 1e-4 * torch.eye(centred.shape[1], device=centred.device)
         covariance = centred.T @ centred / len(centred) + ridge
         white: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), centred.T, upper=False).T
         return white

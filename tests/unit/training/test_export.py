@@ -19,8 +19,9 @@ from synth_app.training.evaluate import EvaluateOptions, as_markdown, evaluate_v
 from synth_app.training.export import ExportOptions, export_model, export_voice
 from synth_app.training.features import make_pictures
 from synth_app.training.feed import NoteFeed
-from synth_app.training.loop import Run, save, start_from_model
+from synth_app.training.loop import save, start_from_model
 from synth_app.training.model import GeneratorConfig
+from synth_app.training.run import Run
 
 from .test_training import TINY
 

@@ -15,9 +15,10 @@ from synth_app.training.data import Dataset
 from synth_app.training.ema import Average
 from synth_app.training.features import make_pictures
 from synth_app.training.feed import NoteFeed
-from synth_app.training.loop import Run, TrainOptions, resume, train
+from synth_app.training.loop import TrainOptions, resume, train
 from synth_app.training.losses import picture_loss, spectral_loss
 from synth_app.training.model import Generator, GeneratorConfig
+from synth_app.training.run import Run
 from synth_app.training.voice import Voice
 
 TINY = GeneratorConfig(channels=(6, 6, 6, 6, 4, 4, 2), code_size=2, hidden=16, film=8, ranks=2, partials=4, cosines=3)

@@ -1,0 +1,157 @@
+"""A training in progress, and what one step of it does. When to step is the loop's business."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, reduce
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from synth_app.training.codec import TorchCodec
+from synth_app.training.config import Stage, TrainConfig
+from synth_app.training.data import Dataset
+from synth_app.training.ema import Average
+from synth_app.training.epilogue import prepare_thread
+from synth_app.training.features import denormalise
+from synth_app.training.feed import Anchor, Batch, NoteFeed
+from synth_app.training.losses import picture_loss, spectral_loss
+from synth_app.training.voice import Voice, start_from_data
+
+BETAS = (0.9, 0.99)
+WARM_UP_SAMPLES = 2_000
+LAST_RATE = 0.1
+ATTACK_FRAMES = (3, 4, 6, 8)
+
+Gradients = tuple[Tensor | None, ...]
+
+
+class Run:
+    """The voice, its average, its optimiser and its clock.
+
+    Args:
+        config: what to train. dataset: on which notes.
+        feed: the data set's notes, if they are already open (with waves, if a stage listens to them).
+        device: where the arithmetic is done, "cpu" or "cuda".
+    """
+
+    def __init__(
+        self, config: TrainConfig, dataset: Dataset, feed: NoteFeed | None = None, device: str = "cpu"
+    ) -> None:
+        self.config, self.device = config, torch.device(device)
+        self.feed = feed or NoteFeed(dataset, waves=any(stage.wave_weight > 0 for stage in config.stages))
+        torch.manual_seed(config.seed)
+        self.voice = Voice(config.model, len(self.feed.anchors))
+        start_from_data(self.voice, self.feed, config.seed)
+        self.voice.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = Average(self.voice, config.average_half_life)
+        groups = [
+            {"params": self.voice.net_parameters(), "name": "net"},
+            {"params": self.voice.head_parameters(), "name": "heads"},
+            {"params": [self.voice.codes], "name": "codes"},
+        ]
+        self.optimiser = torch.optim.Adam(groups, lr=1e-3, betas=BETAS, fused=True)
+        self.codec = TorchCodec(config.model.spectral, "centred").to(self.device)
+        self.samples_seen = 0
+        self.picture_loss = picture_loss
+        self._parameters = list(self.voice.parameters())
+        self._pool = ThreadPoolExecutor(config.shards, initializer=prepare_thread)
+
+    @property
+    def anchor_names(self) -> tuple[str, ...]:
+        """One line for each code, for the checkpoint."""
+        return tuple(anchor_name(anchor) for anchor in self.feed.anchors)
+
+    def compile(self) -> None:
+        """Fuse what is bound by memory into compiled loops; the first step of each kind takes longer."""
+        self.voice.generator.compile_epilogue()
+        self.picture_loss = torch.compile(picture_loss, dynamic=False)
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """Learn from one batch; returns the loss terms.
+
+        The batch is cut in one shard for each thread. Threads that share one convolution wait for each other by
+        spinning, which on a busy machine cost ten times the arithmetic; shards meet only once a step.
+        """
+        index, done = self.config.stage_at(self.samples_seen)
+        stage = self.config.stages[index]
+        self._set_rates(stage, done)
+        rng = np.random.default_rng([self.config.seed, 1, self.samples_seen])
+        size = len(batch.anchor)
+        noise = torch.from_numpy(rng.standard_normal((size, self.config.model.latent_size), np.float32))
+        batch, noise = batch.to(self.device), noise.to(self.device)
+        edges = np.linspace(0, size, min(self.config.shards, size) + 1).round().astype(int).tolist()
+        rows = [slice(start, stop) for start, stop in pairwise(edges)]
+        shares = [(shard.stop - shard.start) / size for shard in rows]
+        frames = self._frames(stage, rng)
+        jobs = [partial(self._gradients, stage, batch.rows(shard), noise[shard], frames) for shard in rows]
+        results = list(self._pool.map(lambda job: job(), jobs))
+        terms = _mean_terms(shares, [part for _, part in results])
+        for value, grads in zip(self._parameters, zip(*(part for part, _ in results), strict=True), strict=True):
+            value.grad = _mean_gradient(shares, grads)
+        used = [value for value in self._parameters if value.grad is not None]
+        terms["gradient"] = float(torch.nn.utils.clip_grad_norm_(used, self.config.clip_norm))
+        self.optimiser.step()
+        self.samples_seen += size
+        self.average.update(self.voice, self.samples_seen, size)
+        return terms
+
+    def _gradients(
+        self, stage: Stage, batch: Batch, noise: Tensor, frames: Tensor | None
+    ) -> tuple[Gradients, dict[str, float]]:
+        """Gradients of all parameters, and the loss terms, for a shard of a batch."""
+        latent = self.voice.latents(batch.anchor, noise, self.config.code_noise)
+        made, target = self._paint(stage, latent, batch, frames)
+        parts = self.picture_loss(made, target)
+        loss = parts.magnitude + self.config.if_weight * parts.inst_freq
+        terms = {"magnitude": parts.magnitude.item(), "inst_freq": parts.inst_freq.item()}
+        if stage.wave_weight > 0 and stage.coarse == 0 and frames is None:
+            count = -(-stage.wave_notes * len(made) // stage.batch)
+            wave = spectral_loss(self.codec.decode(*denormalise(made[:count])), batch.wave[:count])
+            loss = loss + stage.wave_weight * wave
+            terms["wave"] = wave.item()
+        return torch.autograd.grad(loss, self._parameters, allow_unused=True), terms
+
+    def _frames(self, stage: Stage, rng: np.random.Generator) -> Tensor | None:
+        """The frames that a step looks at: some of the attack always, the others by lot."""
+        total = self.config.model.spectral.frames
+        if not 0 < stage.frames < total:
+            return None
+        others = np.setdiff1d(np.arange(total), ATTACK_FRAMES)
+        drawn = rng.choice(others, stage.frames - len(ATTACK_FRAMES), replace=False)
+        return torch.from_numpy(np.sort(np.concatenate([ATTACK_FRAMES, drawn]))).to(self.device)
+
+    def _paint(self, stage: Stage, latent: Tensor, batch: Batch, frames: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(what the voice paints, what it should have painted) at the stage's resolution."""
+        generator = self.voice.generator
+        if stage.kind == "heads":
+            target = batch.picture if frames is None else batch.picture[:, :, frames]
+            return generator.heads_only(latent, batch.pitch, frames), target
+        if stage.coarse > 0:
+            made = self.voice.coarse_picture(latent, batch.pitch, stage.coarse, torch.bfloat16)
+            return made, functional.avg_pool2d(batch.picture, 1 << stage.coarse)
+        return generator(latent, batch.pitch, torch.bfloat16), batch.picture
+
+    def _set_rates(self, stage: Stage, done: float) -> None:
+        rates = {"net": stage.lr_net, "heads": stage.lr_heads, "codes": stage.lr_codes}
+        warm = min(1.0, (done * stage.samples + stage.batch) / min(WARM_UP_SAMPLES, 0.1 * stage.samples + 1))
+        fall = min(1.0, LAST_RATE + (1.0 - LAST_RATE) * (1.0 - done) / stage.decay) if stage.decay > 0 else 1.0
+        for group in self.optimiser.param_groups:
+            group["lr"] = rates[group["name"]] * min(warm, fall)
+
+
+def anchor_name(anchor: Anchor) -> str:
+    """The name and layer of an anchor in one line."""
+    return f"{anchor.instrument.name} v{anchor.velocity}"
+
+
+def _mean_gradient(shares: list[float], gradients: Gradients) -> Tensor | None:
+    """The shards' gradients of one parameter, weighted by their size; ``None`` where it was not used."""
+    parts = [share * gradient for share, gradient in zip(shares, gradients, strict=True) if gradient is not None]
+    return reduce(torch.add, parts) if parts else None
+
+
+def _mean_terms(shares: list[float], terms: list[dict[str, float]]) -> dict[str, float]:
+    """The shards' loss terms, weighted by their size."""
+    return {name: sum(share * part[name] for share, part in zip(shares, terms, strict=True)) for name in terms[0]}
