@@ -20,7 +20,7 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from synth_app.adapters.generator_onnx_cpu import CPU, CpuEngine, check_interface, open_session
+from synth_app.adapters.generator_onnx_cpu import CPU, CpuEngine, check_interface, joined, open_session
 from synth_app.adapters.model_manifest import Manifest, read_manifest
 from synth_app.core.errors import ModelError
 from synth_app.render.ports import GeneratorInfo, SpectralFrames
@@ -154,19 +154,15 @@ class _BoundEngine:
             raise ModelError("ONNX Runtime gave the CPU instead; its CUDA libraries may be missing (the cuda extra)")
         check_interface(self._session, manifest)
         self.words = f"{running.removesuffix('ExecutionProvider').upper()}: device 0"
-        self.bins = manifest.bins
         pitch = np.full(1, manifest.check.pitch, np.int64)
         for batch in BATCHES[:2]:
             self.run(np.tile(manifest.check_latent, (batch, 1)), np.tile(pitch, batch), 0, manifest.frames)
 
     def run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]:
-        parts = []
-        for first in range(0, len(pitches), BATCHES[-1]):
-            some, their = latents[first : first + BATCHES[-1]], pitches[first : first + BATCHES[-1]]
-            parts.append(self._run(some, their, start, stop))
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        """Render frames ``start..stop`` of each note, as many notes at a time as the largest batch holds."""
+        most = BATCHES[-1]
+        cuts = range(0, len(pitches), most)
+        return joined([self._run(latents[i : i + most], pitches[i : i + most], start, stop) for i in cuts], 0)
 
     def _run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]:
         count = len(pitches)

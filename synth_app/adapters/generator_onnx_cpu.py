@@ -76,7 +76,7 @@ class CpuEngine:
             return log_mel, inst_freq
         assert self._stages is not None
         notes = [self._stages.run(latents[i : i + 1], pitches[i : i + 1], start, stop) for i in range(len(pitches))]
-        return _joined(notes, 0)
+        return joined(notes, 0)
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class BlockedRunner:
             frames = np.asarray([first, last], np.int64)
             tile = self._top.run(trunk.values | {"frames": frames, "rows": row_table(plan, trunk.have, self._n)})
             tiles.append((tile["log_mel"], tile["inst_freq"]))
-        return _joined(tiles, 1)
+        return joined(tiles, 1)
 
     def _trunk_for(self, latent: Floats, pitch: Ints, start: int, stop: int) -> _Trunk:
         """The trunk of these frames: kept from an earlier slice if that covers them."""
@@ -157,7 +157,8 @@ def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, limit: int) -> None
         kept.popitem(last=False)
 
 
-def _joined(parts: list[tuple[Floats, Floats]], axis: int) -> tuple[Floats, Floats]:
+def joined(parts: list[tuple[Floats, Floats]], axis: int) -> tuple[Floats, Floats]:
+    """Parts of a rendering side by side; one part is returned as it is."""
     if len(parts) == 1:
         return parts[0]
     return np.concatenate([part[0] for part in parts], axis), np.concatenate([part[1] for part in parts], axis)

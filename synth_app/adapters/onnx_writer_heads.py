@@ -165,7 +165,8 @@ class _Harmonics:
         self.nearest = g.node("Round", g.node("Max", self.n, g.const(1.0)))
         width = 1.5 * options.sample_rate_hz / (2 * bins)
         off = g.mul(g.node("Sub", f, g.mul(self.nearest, f0)), g.const(1.0 / width))
-        self.bump = g.node("Exp", g.mul(g.mul(off, off), g.const(-0.5)))
+        # Not below exp(-60): numbers so small that processors stumble over them are of no use either.
+        self.bump = g.node("Exp", g.node("Max", g.mul(g.mul(off, off), g.const(-0.5)), g.const(-60.0)))
         self.below = g.node("Cast", g.node("Less", self.n, g.const(0.5)), to=1)
 
     def features(self, shape: GeneratorShape) -> dict[int, str]:

@@ -156,6 +156,45 @@ def test_a_device_lost_in_the_middle_of_a_note_is_replaced_by_the_cpu(
     assert generator.info.provider.startswith("CPU")
 
 
+def test_bound_batches_give_what_the_cpu_gives(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The path of a device, bound inputs and outputs and all, run by the CPU under a device's name."""
+
+    class Device:
+        def __init__(self, graph: bytes, providers: list[object], threads: int) -> None:
+            assert providers[-1] == "CPUExecutionProvider"
+            self._session = generator_onnx_cpu.open_session(graph, ["CPUExecutionProvider"], threads)
+            self.get_inputs, self.get_outputs = self._session.get_inputs, self._session.get_outputs
+            self.io_binding, self.run_with_iobinding = self._session.io_binding, self._session.run_with_iobinding
+
+        def get_providers(self) -> list[str]:
+            return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    monkeypatch.setattr(generator_onnx, "cuda_missing", lambda: "")
+    monkeypatch.setattr(generator_onnx, "open_session", Device)
+    monkeypatch.setattr(generator_onnx.ort, "preload_dlls", lambda: None)
+    monkeypatch.setattr(generator_onnx, "BATCHES", (1, 2, 4))
+    device, cpu = OnnxGenerator(model, "cuda"), OnnxGenerator(model, "cpu", threads=1)
+    assert device.info.provider == "CUDA: device 0"
+    latents, pitches = notes(device.manifest, 5)
+    for count in (1, 3, 5):
+        ours = device.render(latents[:count], pitches[:count], 3, 9)
+        theirs = cpu.render(latents[:count], pitches[:count], 3, 9)
+        assert ours.log_mel.shape == (count, 6, 128)
+        assert np.abs(ours.log_mel - theirs.log_mel).max() * OPTIONS.mag_scale < 1e-4
+        assert np.abs(ours.inst_freq - theirs.inst_freq).max() < 1e-4
+    assert device.fallback_reason == ""
+
+
+def test_a_session_that_is_not_on_the_device_is_no_device(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_cpu = lambda graph, providers, threads: generator_onnx_cpu.open_session(graph, ["CPUExecutionProvider"], 1)  # noqa: E731
+    monkeypatch.setattr(generator_onnx, "cuda_missing", lambda: "")
+    monkeypatch.setattr(generator_onnx, "open_session", on_cpu)
+    monkeypatch.setattr(generator_onnx.ort, "preload_dlls", lambda: None)
+    generator = OnnxGenerator(model, "auto", threads=1)
+    assert generator.info.provider.startswith("CPU")
+    assert "gave the CPU instead" in generator.fallback_reason
+
+
 def test_a_device_that_does_not_start_is_said_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("no cuDNN here")
