@@ -90,7 +90,8 @@ class Stage:
         self._free = deque(range(SLOTS))
         self._notes: dict[int, Note] = {}
         self._lent: dict[int, dict[tuple[int, int], Chunk]] = {}
-        self._overflow: deque[tuple[float, ...]] = deque()
+        self._overflow: list[tuple[float, ...]] = []
+        self._unsent_starts: set[int] = set()
         self._dirty = False
 
     @property
@@ -155,11 +156,13 @@ class Stage:
 
     def commit(self) -> None:
         """Make everything put so far visible to the mixer, all at once."""
-        ring = self._memory.commands
-        while self._overflow and ring.put(self._overflow[0]):
-            self._overflow.popleft()
+        if self._overflow:
+            waiting, self._overflow = self._overflow, []
+            self._unsent_starts.clear()
+            for record in waiting:
+                self._send(record)
         if self._dirty:
-            ring.commit()
+            self._memory.commands.commit()
             self._dirty = bool(self._overflow)
 
     def collect(self) -> Sequence[News]:
@@ -191,9 +194,25 @@ class Stage:
             kind, slot, voice_id, due_frame, buffer, progress, origin, switch, position, rate, vibrato, gain_left,
             gain_right, attack_s, decay_s, sustain, release_s, fade_in_s,
         )  # fmt: skip
-        self._dirty = True
+        self._send(record)
+
+    def _send(self, record: tuple[float, ...]) -> None:
+        """Put a record into the ring, or keep it for the next commit.
+
+        What waits keeps its order, but the end of a voice does not wait behind changes: only behind its own START.
+        """
+        kind, slot = int(record[0]), int(record[1])
         ring = self._memory.commands
-        crowded = kind not in (RELEASE, KILL) and ring.free() <= _RESERVED
-        # Order within a voice matters, so once one command waits, those behind it wait as well.
-        if self._overflow or crowded or not ring.put(record):
+        if kind in (RELEASE, KILL):
+            sent = slot not in self._unsent_starts and ring.put(record)
+        else:
+            sent = not self._changes_wait and ring.free() > _RESERVED and ring.put(record)
+        self._dirty = True
+        if not sent:
             self._overflow.append(record)
+            if kind == START:
+                self._unsent_starts.add(slot)
+
+    @property
+    def _changes_wait(self) -> bool:
+        return any(record[0] not in (RELEASE, KILL) for record in self._overflow)
