@@ -31,24 +31,30 @@ class Checkpoint:
     arrays: dict[str, NDArray[np.float32]]
 
 
-def save_checkpoint(
-    folder: Path,
-    config: TrainConfig,
-    samples_seen: int,
-    anchors: tuple[str, ...],
-    module: nn.Module,
-    average: Average,
-    optimiser: torch.optim.Adam,
-) -> Path:
-    """Write ``checkpoint-<samples>.npz`` whole or not at all, and remove all but the newest two."""
-    arrays: dict[str, NDArray[Any]] = {f"weight/{name}": _plain(value) for name, value in module.named_parameters()}
-    arrays |= {f"average/{name}": _plain(value) for name, value in average.values.items()}
+def module_arrays(module: nn.Module, optimiser: torch.optim.Adam, prefix: str = "") -> dict[str, NDArray[np.float32]]:
+    """A module's weights and its optimiser's moments, each parameter's name behind a prefix."""
+    arrays = {}
     for name, value in module.named_parameters():
+        arrays[f"weight/{prefix}{name}"] = _plain(value)
         for moment, content in optimiser.state.get(value, {}).items():
-            arrays[f"adam/{moment}/{name}"] = _plain(content)
-    facts = {"config": config.to_json(), "samples_seen": samples_seen, "anchors": anchors}
-    arrays |= {name: np.array(value) for name, value in facts.items()}
-    path = folder / f"checkpoint-{samples_seen:09d}.npz"
+            arrays[f"adam/{moment}/{prefix}{name}"] = _plain(content)
+    return arrays
+
+
+def average_arrays(average: Average) -> dict[str, NDArray[np.float32]]:
+    """The averaged weights."""
+    return {f"average/{name}": _plain(value) for name, value in average.values.items()}
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write ``checkpoint-<samples>.npz`` whole or not at all, and remove all but the newest two."""
+    facts = {
+        "config": checkpoint.config.to_json(),
+        "samples_seen": checkpoint.samples_seen,
+        "anchors": checkpoint.anchors,
+    }
+    arrays: dict[str, NDArray[Any]] = {name: np.array(value) for name, value in facts.items()} | checkpoint.arrays
+    path = folder / f"checkpoint-{checkpoint.samples_seen:09d}.npz"
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
@@ -79,19 +85,31 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 @torch.no_grad()
-def restore(checkpoint: Checkpoint, module: nn.Module, average: Average, optimiser: torch.optim.Adam | None) -> None:
-    """Put a checkpoint's arrays into a module, its average and its optimiser.
+def restore_average(checkpoint: Checkpoint, average: Average) -> None:
+    """Put a checkpoint's averaged weights into an average.
+
+    Raises:
+        CheckpointError: a weight is missing or has another shape.
+    """
+    for name, value in average.values.items():
+        value.copy_(_fitting(checkpoint, f"average/{name}", value))
+
+
+@torch.no_grad()
+def restore_module(
+    checkpoint: Checkpoint, module: nn.Module, optimiser: torch.optim.Adam | None = None, prefix: str = ""
+) -> None:
+    """Put a checkpoint's arrays into a module and its optimiser.
 
     Raises:
         CheckpointError: a weight is missing or has another shape.
     """
     for name, value in module.named_parameters():
-        value.copy_(_fitting(checkpoint, f"weight/{name}", value))
-        average.values[name].copy_(_fitting(checkpoint, f"average/{name}", value))
+        value.copy_(_fitting(checkpoint, f"weight/{prefix}{name}", value))
         moments = {
             key.split("/")[1]: _laid_out_as(value, array)
             for key, array in checkpoint.arrays.items()
-            if key.startswith("adam/") and key.split("/", 2)[2] == name
+            if key.startswith("adam/") and key.split("/", 2)[2] == prefix + name
         }
         if optimiser is not None and moments:
             optimiser.state[value] = moments

@@ -23,6 +23,7 @@ class Stage:
         frames: how many frames of a note a step looks at, the attack and some others; 0 is all. Only for "heads",
             whose frames do not depend on each other: more notes for the same work.
         wave_weight: weight of the decoded wave's spectral loss, and wave_notes: on how many notes of a batch.
+        adversarial: weight of what a discriminator says; only for "net" at full size. Untried beyond its tests.
     """
 
     kind: StageKind
@@ -36,6 +37,7 @@ class Stage:
     frames: int = 0
     wave_weight: float = 0.0
     wave_notes: int = 2
+    adversarial: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

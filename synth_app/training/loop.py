@@ -19,7 +19,16 @@ from synth_app.adapters.model_manifest import read_manifest
 from synth_app.adapters.onnx_writer import read_arrays
 from synth_app.core.errors import SettingsError
 from synth_app.training.arrays import load_arrays
-from synth_app.training.checkpoint import load_checkpoint, newest_checkpoint, restore, save_checkpoint
+from synth_app.training.checkpoint import (
+    Checkpoint,
+    average_arrays,
+    load_checkpoint,
+    module_arrays,
+    newest_checkpoint,
+    restore_average,
+    restore_module,
+    save_checkpoint,
+)
 from synth_app.training.codec import TorchCodec
 from synth_app.training.config import TrainConfig
 from synth_app.training.data import Dataset
@@ -30,6 +39,7 @@ from synth_app.training.memory import keep_freed_memory
 from synth_app.training.run import Run
 
 LOG_EVERY_S = 10.0
+ADVERSARY = "adversary."
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +137,10 @@ class _Journal:
 
 def save(run: Run, folder: Path) -> Path:
     """Write a checkpoint of the run."""
-    return save_checkpoint(
-        folder, run.config, run.samples_seen, run.anchor_names, run.voice, run.average, run.optimiser
-    )
+    arrays = module_arrays(run.voice, run.optimiser) | average_arrays(run.average)
+    if run.adversary is not None:
+        arrays |= module_arrays(run.adversary.net, run.adversary.optimiser, ADVERSARY)
+    return save_checkpoint(folder, Checkpoint(run.config, run.samples_seen, run.anchor_names, arrays))
 
 
 def resume(run: Run, folder: Path) -> bool:
@@ -145,7 +156,11 @@ def resume(run: Run, folder: Path) -> bool:
     checkpoint = load_checkpoint(path)
     if checkpoint.anchors != run.anchor_names:
         raise SettingsError(f"{folder} was trained on other instruments: name another folder for this run.")
-    restore(checkpoint, run.voice, run.average, run.optimiser)
+    restore_module(checkpoint, run.voice, run.optimiser)
+    restore_average(checkpoint, run.average)
+    if any(name.startswith(f"weight/{ADVERSARY}") for name in checkpoint.arrays):
+        adversary = run.summon_adversary()
+        restore_module(checkpoint, adversary.net, adversary.optimiser, ADVERSARY)
     run.samples_seen = checkpoint.samples_seen
     return True
 

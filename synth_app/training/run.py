@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from synth_app.training.adversary import Adversary
 from synth_app.training.codec import TorchCodec
 from synth_app.training.config import Stage, TrainConfig
 from synth_app.training.data import Dataset
@@ -54,6 +55,7 @@ class Run:
         self.optimiser = torch.optim.Adam(groups, lr=1e-3, betas=BETAS, fused=True)
         self.codec = TorchCodec(config.model.spectral, "centred").to(self.device)
         self.samples_seen = 0
+        self.adversary: Adversary | None = None
         self.picture_loss = picture_loss
         self._parameters = list(self.voice.parameters())
         self._pool = ThreadPoolExecutor(config.shards, initializer=prepare_thread)
@@ -76,6 +78,8 @@ class Run:
         """
         index, done = self.config.stage_at(self.samples_seen)
         stage = self.config.stages[index]
+        if stage.adversarial > 0:
+            self.summon_adversary()
         self._set_rates(stage, done)
         rng = np.random.default_rng([self.config.seed, 1, self.samples_seen])
         size = len(batch.anchor)
@@ -87,20 +91,30 @@ class Run:
         frames = self._frames(stage, rng)
         jobs = [partial(self._gradients, stage, batch.rows(shard), noise[shard], frames) for shard in rows]
         results = list(self._pool.map(lambda job: job(), jobs))
-        terms = _mean_terms(shares, [part for _, part in results])
-        for value, grads in zip(self._parameters, zip(*(part for part, _ in results), strict=True), strict=True):
+        terms = _mean_terms(shares, [part for _, part, _ in results])
+        for value, grads in zip(self._parameters, zip(*(part for part, *_ in results), strict=True), strict=True):
             value.grad = _mean_gradient(shares, grads)
         used = [value for value in self._parameters if value.grad is not None]
         terms["gradient"] = float(torch.nn.utils.clip_grad_norm_(used, self.config.clip_norm))
         self.optimiser.step()
         self.samples_seen += size
         self.average.update(self.voice, self.samples_seen, size)
+        if self.adversary is not None and stage.adversarial > 0:
+            made = torch.cat([part for *_, part in results])
+            terms["adversary"] = self.adversary.learn(batch.picture, made, batch.pitch, self.samples_seen // size)
         return terms
+
+    def summon_adversary(self) -> Adversary:
+        """The discriminator, made at its first use."""
+        if self.adversary is None:
+            torch.manual_seed(self.config.seed + 1)
+            self.adversary = Adversary.fresh(self.config.model.channels, self.device)
+        return self.adversary
 
     def _gradients(
         self, stage: Stage, batch: Batch, noise: Tensor, frames: Tensor | None
-    ) -> tuple[Gradients, dict[str, float]]:
-        """Gradients of all parameters, and the loss terms, for a shard of a batch."""
+    ) -> tuple[Gradients, dict[str, float], Tensor]:
+        """For a shard of a batch: gradients of all parameters, the loss terms, and what was painted."""
         latent = self.voice.latents(batch.anchor, noise, self.config.code_noise)
         made, target = self._paint(stage, latent, batch, frames)
         parts = self.picture_loss(made, target)
@@ -111,7 +125,9 @@ class Run:
             wave = spectral_loss(self.codec.decode(*denormalise(made[:count])), batch.wave[:count])
             loss = loss + stage.wave_weight * wave
             terms["wave"] = wave.item()
-        return torch.autograd.grad(loss, self._parameters, allow_unused=True), terms
+        if stage.adversarial > 0 and self.adversary is not None:
+            loss = loss + stage.adversarial * self.adversary.lesson(made, batch.pitch)
+        return torch.autograd.grad(loss, self._parameters, allow_unused=True), terms, made.detach()
 
     def _frames(self, stage: Stage, rng: np.random.Generator) -> Tensor | None:
         """The frames that a step looks at: some of the attack always, the others by lot."""

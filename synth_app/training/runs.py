@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from synth_app.core.errors import CheckpointError, SettingsError
-from synth_app.training.checkpoint import Checkpoint, load_checkpoint, newest_checkpoint, restore
+from synth_app.training.checkpoint import Checkpoint, load_checkpoint, newest_checkpoint, restore_average
 from synth_app.training.ema import Average
 from synth_app.training.feed import NoteFeed
 from synth_app.training.run import anchor_name
@@ -29,7 +29,7 @@ def load_voice(run: Path, feed: NoteFeed) -> tuple[Voice, Checkpoint]:
         raise SettingsError(f"{run} was trained on other instruments than the data set holds: name the right one.")
     voice = Voice(checkpoint.config.model, len(feed.anchors))
     average = Average(voice, 1.0)
-    restore(checkpoint, voice, average, None)
+    restore_average(checkpoint, average)
     average.copy_to(voice)
     if not net_is_trained(checkpoint):
         silence_net(voice)

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from synth_app.core.errors import CheckpointError, SettingsError
+from synth_app.training.adversary import Adversary
 from synth_app.training.arrays import load_arrays, to_arrays
-from synth_app.training.checkpoint import load_checkpoint, newest_checkpoint, restore
+from synth_app.training.checkpoint import load_checkpoint, newest_checkpoint, restore_module
 from synth_app.training.codec import TorchCodec
 from synth_app.training.config import Stage, TrainConfig
 from synth_app.training.data import Dataset
@@ -26,6 +27,7 @@ STAGES = (
     Stage("heads", 8, batch=4, frames=20),
     Stage("net", 4, batch=2, coarse=1),
     Stage("net", 4, batch=2, wave_weight=0.3, wave_notes=1),
+    Stage("net", 4, batch=2, adversarial=0.1),
 )
 
 
@@ -90,7 +92,7 @@ def test_a_run_goes_through_its_stages_and_learns(dataset: Dataset, tmp_path: Pa
     feed = NoteFeed(dataset, waves=True)
     before, after = Run(config, dataset, feed), Run(config, dataset, feed)
     batch = feed.load(np.arange(8))
-    restore(checkpoint, after.voice, after.average, None)
+    restore_module(checkpoint, after.voice)
 
     def loss(run: Run) -> float:
         with torch.no_grad():
@@ -103,7 +105,7 @@ def test_a_run_goes_through_its_stages_and_learns(dataset: Dataset, tmp_path: Pa
 def test_stopping_and_going_on_changes_nothing(dataset: Dataset, tmp_path: Path) -> None:
     config = TrainConfig(model=TINY, stages=STAGES)
     whole = load_checkpoint(train(config, options(dataset, tmp_path / "whole")))
-    for samples in (4, 10, 14, None):
+    for samples in (4, 10, 14, 18, None):
         last = train(config, options(dataset, tmp_path / "parts", samples))
     parts = load_checkpoint(last)
     assert parts.samples_seen == whole.samples_seen == config.samples
@@ -111,6 +113,17 @@ def test_stopping_and_going_on_changes_nothing(dataset: Dataset, tmp_path: Path)
     assert whole.arrays.keys() == parts.arrays.keys()
     for name, array in whole.arrays.items():
         assert np.array_equal(array, parts.arrays[name]), name
+
+
+def test_the_adversary_learns_to_tell_noise_from_notes_and_teaches(dataset: Dataset) -> None:
+    torch.manual_seed(4)
+    adversary = Adversary.fresh(TINY.channels, torch.device("cpu"))
+    real = NoteFeed(dataset).load(np.arange(4))
+    noise = (0.1 * torch.randn_like(real.picture)).requires_grad_()
+    losses = [adversary.learn(real.picture, noise, real.pitch, step) for step in range(12)]
+    assert losses[-1] < losses[0]
+    (slope,) = torch.autograd.grad(adversary.lesson(noise, real.pitch), noise)
+    assert slope.abs().max() > 0.0
 
 
 def test_a_run_of_other_instruments_is_not_continued(dataset: Dataset, tmp_path: Path) -> None:
@@ -178,4 +191,4 @@ def test_the_configuration_survives_its_text() -> None:
         TrainConfig.from_json('{"model": {}}')
     assert config.stage_at(0) == (0, 0.0)
     assert config.stage_at(8)[0] == 1
-    assert config.stage_at(16) == (2, 1.0)
+    assert config.stage_at(20) == (3, 1.0)
