@@ -236,6 +236,14 @@ def test_the_rainbowgram_is_bright_at_the_pitch_that_sounds() -> None:
     assert brightness.max() > 500 and np.median(brightness) < 60
 
 
+def test_a_gap_in_the_samples_is_no_flash() -> None:
+    model, wave = RainbowModel(rows=200, rate_hz=48000), tone(440.0, 60000)
+    calm = model.add(wave[:12000], 12000)[:, -1].astype(int)
+    after = model.add(wave[30000 : 30000 + 4096], 34096)
+    assert after.shape[1] == 27, "time goes on"
+    assert np.abs(after.astype(int) - calm[:, None]).max() < 60, "and no column shows the splice"
+
+
 def test_the_rainbowgrams_colour_is_the_tuning_not_the_note() -> None:
     def colour(pitch: float) -> np.ndarray:
         model = RainbowModel(rows=200, rate_hz=48000)

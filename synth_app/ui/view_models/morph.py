@@ -18,7 +18,7 @@ Point = tuple[float, float]
 Weights = tuple[float, ...]
 
 SNAP_RADIUS = 0.045
-TRAIL_SECONDS = 1.6
+TRAIL_SECONDS = 2.4
 
 
 def clamp_point(point: Point) -> Point:

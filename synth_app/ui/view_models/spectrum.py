@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synth_app.core.units import hz_to_pitch, pitch_to_hz
 
-FFT_SAMPLES = 4096
+FFT_SAMPLES = 3840  # a little less than what a snapshot brings at least
 COLUMNS_PER_SECOND = 60
 LOWEST_PITCH, HIGHEST_PITCH = 24.0, 124.0
 RANGE_DB = 66.0
@@ -27,6 +27,8 @@ class SampleTape:
     def __init__(self, length: int) -> None:
         self.samples = np.zeros(length, dtype=np.float32)
         self.end_frame = 0
+        self.whole = 0
+        """How many of the newest samples follow one another without a gap."""
 
     def add(self, scope: NDArray[np.float32], end_frame: int) -> int:
         """Append what is new of a snapshot and return how many samples the tape moved on (a gap reads as silence)."""
@@ -35,6 +37,7 @@ class SampleTape:
         moved = end_frame - self.end_frame
         if moved < 0 or moved > self.samples.size:
             moved = self.samples.size
+        self.whole = min(self.samples.size, self.whole + moved if moved <= scope.size else scope.size)
         fresh = np.zeros(moved, dtype=np.float32)
         count = min(moved, scope.size)
         fresh[moved - count :] = scope[scope.size - count :]
@@ -62,6 +65,7 @@ class RainbowModel:
         self._bins = np.minimum(hz * FFT_SAMPLES / rate_hz, FFT_SAMPLES / 2 - 2)
         self._heard = hz < rate_hz / 2
         self._full_db = QUIETEST_FULL_DB
+        self._last = np.zeros((rows, 1, 3), dtype=np.uint8)  # what a gap in the samples is painted over with
 
     def add(self, scope: NDArray[np.float32], end_frame: int) -> NDArray[np.uint8]:
         """Take a snapshot's samples and return the new columns, uint8 ``[rows, columns, 3]``, oldest first."""
@@ -70,11 +74,18 @@ class RainbowModel:
         count, self._owed = divmod(self._owed, self.hop)
         if count == 0:
             return np.zeros((self.rows, 0, 3), dtype=np.uint8)
+        backs = self._owed + self.hop * np.arange(count - 1, -1, -1)  # how far before the end each column ends
+        known = [int(back) for back in backs if back + FFT_SAMPLES < self._tape.whole]
+        missed = np.repeat(self._last, count - len(known), axis=1)
+        if not known:
+            return missed
         tape = self._tape.samples
-        ends = tape.size - self._owed - self.hop * np.arange(count - 1, -1, -1)
+        ends = [tape.size - back for back in known]
         pairs = np.stack([tape[e - FFT_SAMPLES - shift : e - shift] for e in ends for shift in (1, 0)])
-        spectra = np.fft.rfft(pairs * self._window, axis=1).reshape(count, 2, -1)
-        return self._colour(spectra[:, 0], spectra[:, 1])
+        spectra = np.fft.rfft(pairs * self._window, axis=1).reshape(len(known), 2, -1)
+        columns = self._colour(spectra[:, 0], spectra[:, 1])
+        self._last = columns[:, -1:]
+        return np.concatenate((missed, columns), axis=1)
 
     def _colour(self, before: NDArray[np.complex128], after: NDArray[np.complex128]) -> NDArray[np.uint8]:
         """Columns from spectra one sample apart: the phase step between them is the instantaneous frequency."""

@@ -308,7 +308,7 @@ class MorphPad(Themed, QWidget):
         points = self._trail.points(time.monotonic())
         for (age, *before), (_, *after) in pairwise(points):
             painter.setPen(
-                QPen(self.theme.color("text", 0.5 * (1 - age) ** 2), self.theme.px(3) * (1 - 0.6 * age),
+                QPen(self.theme.color("text", 0.7 * (1 - age) ** 1.5), self.theme.px(4) * (1 - 0.7 * age),
                      cap=Qt.PenCapStyle.FlatCap)
             )  # fmt: skip
             painter.drawLine(self.to_screen((before[0], before[1])), self.to_screen((after[0], after[1])))
