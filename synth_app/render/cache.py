@@ -12,9 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.core.keys import LatentKey, NoteKey
+from synth_app.core.units import semitones_to_ratio
 from synth_app.render.note import Note
 
 DEFAULT_BUDGET_BYTES = 400 << 20
+
+STAND_IN_REACH = 12
+"""Semitones over which a note may stand in for another of its timbre; beyond, another timbre is the smaller lie."""
 
 
 class NoteCache:
@@ -63,19 +67,26 @@ class NoteCache:
         return list(self._by_latent.get((model_id, latent_key), {}).values())
 
     def nearest_pitch(self, key: NoteKey, samples: int) -> Note | None:
-        """The note of the same latent nearest in pitch with at least ``samples`` rendered."""
+        """The note of the same latent nearest in pitch, within :data:`STAND_IN_REACH`, with ``samples`` rendered.
+
+        A note that is transposed upwards is used up faster, so more of it must be there.
+        """
         candidates = self._by_latent.get((key.model_id, key.latent_key), {})
-        ready = [n for p, n in candidates.items() if p != key.pitch and n.available >= samples]
+        near = [n for p, n in candidates.items() if 0 < abs(p - key.pitch) <= STAND_IN_REACH]
+        ready = [n for n in near if n.available >= samples * max(1.0, semitones_to_ratio(key.pitch - n.key.pitch))]
         return min(ready, key=lambda n: (abs(n.key.pitch - key.pitch), n.key.pitch), default=None)
 
     def nearest_latent(self, key: NoteKey, latent: NDArray[np.float32], samples: int) -> Note | None:
         """The rendered note of another latent that serves best: near in pitch first, then in latent."""
-        ready = [n for n in self._notes.values() if n.key.model_id == key.model_id and n.available >= samples]
-
-        def distance(note: Note) -> tuple[int, float]:
-            return abs(note.key.pitch - key.pitch), float(np.linalg.norm(note.latent - latent))
-
-        return min(ready, key=distance, default=None)
+        families = [notes for (model_id, _), notes in self._by_latent.items() if model_id == key.model_id]
+        pitches = {pitch for notes in families for pitch in notes}
+        for distance in sorted({abs(pitch - key.pitch) for pitch in pitches}):
+            near = {key.pitch - distance, key.pitch + distance}
+            found = [notes[p] for notes in families for p in near if p in notes and notes[p].available >= samples]
+            if found:
+                gaps = np.stack([note.latent for note in found]) - latent
+                return found[int(np.argmin(np.einsum("ij,ij->i", gaps, gaps)))]
+        return None
 
     def measure(self) -> int:
         """Count :attr:`used_bytes` anew."""
