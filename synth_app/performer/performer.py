@@ -185,9 +185,7 @@ class Performer:
         actions += self._make_room(event.time_ns, 1)
         voice, note = self._new_voice(event, channel)
         self._voices.add(voice)
-        actions.append(self._start(voice, note, event))
-        actions.append(WantsChanged(event.time_ns))
-        return actions
+        return [*actions, _start(voice, note, event), WantsChanged(event.time_ns)]
 
     def _new_voice(self, event: NoteOn, channel: Channel) -> tuple[Voice, Rendered]:
         """A voice for a stroke; the model's note nearest to where it will sound is chosen here."""
@@ -211,20 +209,6 @@ class Performer:
         self._next_id += 1
         self._express(voice)
         return voice, note
-
-    def _start(self, voice: Voice, note: Rendered, event: NoteOn) -> StartVoice:
-        return StartVoice(
-            event.time_ns,
-            voice.voice_id,
-            event.channel,
-            event.pitch,
-            event.velocity,
-            note.note_key,
-            note.latent,
-            *voice.tuning,
-            *voice.gains,
-            expression.envelope(voice.sound.patch),
-        )
 
     def _restrike(self, event: NoteOn) -> list[Action]:
         """Room for a new stroke of the same key: the former one is let go, and few may pile up under a pedal."""
@@ -412,6 +396,14 @@ class Performer:
             expression.voice_rate(semitones, reach, self._settings["a4_hz"], channel),
             expression.vibrato_depth(voice.pitch, patch.param("vibrato_cents"), channel),
         )
+
+
+def _start(voice: Voice, note: Rendered, event: NoteOn) -> StartVoice:
+    played = (event.channel, event.pitch, event.velocity)
+    envelope = expression.envelope(voice.sound.patch)
+    return StartVoice(
+        event.time_ns, voice.voice_id, *played, note.note_key, note.latent, *voice.tuning, *voice.gains, envelope
+    )
 
 
 def _same_key(voice: Voice, event: NoteOn | NoteOff) -> bool:

@@ -15,7 +15,7 @@ from synth_app.core.errors import PresetError
 from synth_app.core.keys import LatentKey, NoteKey, latent_key
 from synth_app.timbre.anchors import Anchor, Layer
 from synth_app.timbre.latent import blend
-from synth_app.timbre.morph import GRID, Steps, quantise, steps_to_weights
+from synth_app.timbre.morph import GRID, Steps, Weights, quantise, steps_to_weights
 from synth_app.timbre.patch import Patch, PatchAnchor
 
 MAX_ZONES = 4
@@ -74,6 +74,7 @@ class Palette:
         self._layers = tuple(_resolve(anchor, known, info, patch.name) for anchor in patch.anchors)
         self._bounds = _zone_bounds(self._layers)
         self._memo: dict[tuple[Steps, int], tuple[NDArray[np.float32], LatentKey]] = {}
+        self._last: tuple[Weights, Steps] = ((), ())  # every held voice asks for the same weights when the morph moves
 
     @property
     def zone_velocities(self) -> tuple[int, ...]:
@@ -91,7 +92,10 @@ class Palette:
 
     def latent(self, weights: Sequence[float], zone: int) -> tuple[NDArray[np.float32], LatentKey]:
         """The latent at quantised weights in a velocity zone, and its address."""
-        memo_key = (self.steps(weights), zone)
+        place = tuple(weights)
+        if place != self._last[0]:
+            self._last = (place, self.steps(place))
+        memo_key = (self._last[1], zone)
         found = self._memo.get(memo_key)
         if found is None:
             velocity = self.zone_velocities[zone]
