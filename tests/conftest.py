@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from synth_app.app.paths import ensure_numba_cache
 from tests.helpers import jack
 from tests.helpers.log_rule import _log_rule, expect_log
 
 __all__ = ["_log_rule", "expect_log"]
+
+# A loaded machine is no failure: hypothesis does not time what it tries.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:
