@@ -4,8 +4,9 @@ The blocked layout is ONNX Runtime's own business, so nothing is taken on trust:
 gives back, and the stages must agree with the model file's graph on a few frames before they are used.
 
 Notes are asked for in slices, so what slices share is kept: what a latent and what a pitch alone decide, and the low
-resolutions of the notes that are being streamed. Those look ahead: the second slice of a note computes them for the
-slices to come too, since at the low resolutions a slice is mostly edges.
+resolutions of the notes that are being streamed. Those look ahead: at the low resolutions a slice is mostly edges, so
+the third slice of a note computes them for all slices to come. (The first two are in a hurry: all notes of a chord want
+theirs before the first of them runs dry.)
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Values = dict[str, Any]
 
 CPU = "CPUExecutionProvider"
 TILE_FRAMES = 32
-AHEAD_FRAMES = 64
+SLICES_BEFORE_AHEAD = 2
 KEPT_LATENTS, KEPT_PITCHES, KEPT_TRUNKS = 64, 64, 16
 SPIN_LIMIT_SINCE = (1, 31)  # the first release in which the time that threads spin was seen to be settable
 CHECK_LIMIT = 1e-3  # of the blocked form against the portable one, normalised; they measure 1e-5 apart
@@ -81,11 +82,15 @@ class CpuEngine:
 
 @dataclass(slots=True)
 class _Trunk:
-    """The low resolutions of a note: their output's rows ``have`` and the values that go with it."""
+    """The low resolutions of a note: their output's rows ``have`` and the values that go with it.
+
+    ``next_frame`` is where a stream would go on, ``slices`` how many it has had.
+    """
 
     values: Values
     have: tuple[int, int]
     next_frame: int
+    slices: int
 
 
 class _Stage:
@@ -131,12 +136,11 @@ class BlockedRunner:
         key = (latent.tobytes(), int(pitch[0]))
         kept = self._trunks.pop(key, None)
         top = plan_rows(start, stop, self._split + 1, self._blocks)[0]
+        slices = kept.slices if kept is not None and kept.next_frame == start else 0
         if kept is None or not kept.have[0] <= top.in0 <= top.in1 <= kept.have[1]:
-            ahead = stop
-            if kept is not None and kept.next_frame == start:  # a note that is being streamed
-                ahead = min(self._frames, max(stop, start + AHEAD_FRAMES))
-            kept = self._make_trunk(key[0], latent, pitch, start, ahead)
-        kept.next_frame = stop
+            last = stop if slices < SLICES_BEFORE_AHEAD else self._frames
+            kept = self._make_trunk(key[0], latent, pitch, start, last)
+        kept.next_frame, kept.slices = stop, slices + 1
         _keep(self._trunks, key, kept, KEPT_TRUNKS)
         return kept
 
@@ -148,7 +152,7 @@ class BlockedRunner:
         plan = plan_rows(start, stop, 2, self._blocks)[: self._split - 1]
         values = by_latent | by_pitch
         values |= self._trunk.run(values | {"rows": row_table(plan, (0, 2), self._n)})
-        return _Trunk(values, (plan[-1].out0, plan[-1].out1), stop)
+        return _Trunk(values, (plan[-1].out0, plan[-1].out1), stop, 0)
 
 
 def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, limit: int) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from synth_app.adapters.onnx_writer_arrays import Arrays, GeneratorShape, GraphOptions, conv_names
 from synth_app.adapters.onnx_writer_graph import Graph
-from synth_app.spectral.mel import _band_edges_hz
+from synth_app.spectral.mel import band_centres_hz
 
 EPSILON = 1e-8
 Floats = NDArray[np.float32]
@@ -156,7 +156,7 @@ class _Harmonics:
 
     def __init__(self, g: Graph, options: GraphOptions, bins: int, index: str) -> None:
         self.g, self.bins = g, bins
-        mel_hz = _band_edges_hz(bins, options.sample_rate_hz / 2)[1:-1]
+        mel_hz = band_centres_hz(bins, options.sample_rate_hz / 2)
         pitches = options.lowest_pitch + np.arange(options.pitches)
         f0_table = (440.0 * 2.0 ** ((pitches - 69) / 12.0)).astype(np.float32)[:, None]
         f = g.const(mel_hz.astype(np.float32)[None])

@@ -81,6 +81,11 @@ def log_mel_to_magnitude(log_mel: NDArray[np.floating], table: MelTable) -> NDAr
     return np.sqrt(table.mel_to_lin(np.exp(log_mel.astype(np.float64))) + _POWER_FLOOR)
 
 
+def band_centres_hz(bins: int, nyquist_hz: float) -> NDArray[np.float64]:
+    """Centres of the mel bands, float64 ``[bins]``."""
+    return _band_edges_hz(bins, nyquist_hz)[1:-1]
+
+
 def _dense(band: NDArray[np.int32], weight: NDArray[np.float64]) -> NDArray[np.float64]:
     bins = band.shape[0]
     dense = np.zeros((bins, bins))

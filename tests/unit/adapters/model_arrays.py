@@ -22,7 +22,7 @@ from synth_app.adapters.model_manifest import (
 )
 from synth_app.adapters.model_store import note_rms
 from synth_app.adapters.onnx_writer import Arrays, GraphOptions, write_graph
-from synth_app.spectral.mel import _band_edges_hz
+from synth_app.spectral.mel import band_centres_hz
 
 SMALL = (32, 32, 24, 16)  # 16 frames of 128 bins; 24 is no whole number of blocks
 TINY_FULL = (16, 16, 16, 16, 16, 16, 16)  # 128 frames of 1024 bins
@@ -154,7 +154,7 @@ def _same_conv(x: NDArray[np.float64], w: NDArray[np.float64], bias: NDArray[np.
 
 
 def _harmonics(pitch: int, bins: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    f = _band_edges_hz(bins, 8000.0)[1:-1]
+    f = band_centres_hz(bins, 8000.0)
     f0 = 440.0 * 2.0 ** ((pitch - 69) / 12)
     n = f / f0
     g = np.exp(-0.5 * ((f - np.round(np.maximum(n, 1)) * f0) / (1.5 * 16000 / (2 * bins))) ** 2)

@@ -80,7 +80,6 @@ def test_tiles_join_without_a_seam(model: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("sizes", [(3, 4, 9), (1, 1, 2, 12), (16,), (2, 7, 7)])
 def test_streams_equal_the_whole_note(model: Path, sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Slices that follow each other share their low resolutions; others, and other notes between, do not disturb."""
-    monkeypatch.setattr(generator_onnx_cpu, "AHEAD_FRAMES", 6)
     monkeypatch.setattr(generator_onnx_cpu, "KEPT_TRUNKS", 2)
     generator = open_generator(model, "cpu", threads=1)
     latents, pitches = notes(generator.manifest, 3)
