@@ -66,13 +66,14 @@ def plan(
         timbres: of the present morph position, one a velocity zone, likeliest first.
         travel: of the positions the morph is moving towards, nearest first.
         recent: pitches played lately, newest first, within the range.
-        centre: pitch under the hand.
+        centre: pitch under the hand (brought into the model's range).
         lowest, highest: the model's range.
         moving: the timbre is on its way: only what the hand may strike before it arrives.
 
     Returns:
         Wishes, each (key, whole) once.
     """
+    centre = min(max(centre, lowest), highest)
     keyboard = list(outward(centre, lowest, highest))
     near = [p for p in keyboard if abs(p - centre) <= NEAR_SEMITONES]
     wishes: dict[tuple[LatentKey, int, bool], Wish] = {}
