@@ -1,7 +1,8 @@
 """Writes presets/demo/bach_bwv1007_prelude.mid: an excerpt from the prelude of Bach's first suite for cello alone.
 
-The music (composed about 1720) is in the public domain. It was written out here note by note, bars 1 to 4 and their return in bars 15 to 18, closed with the tonic chord; no one's edition or
-sequence was copied. Slurs, breath and the small delays on first beats are this project's own.
+The music (composed about 1720) is in the public domain. It was written out here note by note, bars 1 to 4 and their
+return in bars 15 to 18, closed with the tonic chord; no one's edition or sequence was copied. The weight of each note
+and the spread of the last chord are this project's own.
 """
 
 from __future__ import annotations

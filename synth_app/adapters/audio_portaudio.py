@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import atexit
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from synth_app.engine.ports import AudioDevice, AudioSettings
 DEFAULT_BLOCK_FRAMES = 128
 JACK = "JACK Audio Connection Kit"
 _FIRST_CALLBACK_TIMEOUT_S = 2.0
+_CLOSE_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +176,21 @@ class PortAudioStream:
         """Share of each block's time spent in the callback, as PortAudio measures it."""
         return float(self._stream.cpu_load)
 
-    def close(self) -> None:
-        """Stop; the memory is free again when this returns."""
+    def close(self) -> bool:
+        """Stop. True: the memory is free again. False: the driver does not let go of it, so keep this object for good.
+
+        PortAudio waits ten minutes for a JACK server that has died, and would do so again for anything it is asked
+        after that, the end of the program included.
+        """
+        closing = threading.Thread(target=self._close, name="close audio", daemon=True)
+        closing.start()
+        closing.join(_CLOSE_TIMEOUT_S)
+        if not closing.is_alive():
+            return True
+        atexit.unregister(_portaudio()._exit_handler)
+        return False
+
+    def _close(self) -> None:
         self._stream.abort(ignore_errors=True)
         self._stream.close(ignore_errors=True)
 

@@ -94,6 +94,7 @@ class LiveInstrument:
         self._surroundings = Surroundings()
         self._banner = ""
         self._stream: PortAudioStream | None = None
+        self._lost_streams: list[PortAudioStream] = []  # they did not give their memory back
         self._midi = MidiInputs(self._inbox.post)
         self._library: Library | None = None
         self._failure: BaseException | None = None
@@ -276,8 +277,8 @@ class LiveInstrument:
 
     def _close_stream(self) -> None:
         stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
+        if stream is not None and not stream.close():
+            self._lost_streams.append(stream)
 
     def _close_recording_quietly(self) -> None:
         try:
@@ -395,6 +396,9 @@ class LiveInstrument:
 
     def _revive(self) -> int:
         """Open the output again by name, never another one in its place."""
+        if self._lost_streams:
+            self._banner = f"{self._lost_streams[-1].output.name} is gone; start the instrument again once it is back."
+            return -1
         rescan()
         try:
             self._start_core(self._audio, self._patch)

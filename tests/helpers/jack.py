@@ -152,7 +152,10 @@ class JackServer:
         pid = int(text) if text.isdigit() else 0
         command_line = Path(f"/proc/{pid}/cmdline")
         if pid and command_line.exists() and SERVER_NAME.encode() in command_line.read_bytes().split(b"\0"):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGTERM)
+            end = time.monotonic() + 5.0
+            while command_line.exists() and time.monotonic() < end:
+                time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -118,7 +118,7 @@ class Program:
         with self._changed:
             return "\n".join(self._lines)
 
-    def wait_line(self, start: str, timeout_s: float = 60.0) -> str:
+    def wait_line(self, start: str, timeout_s: float = 150.0) -> str:
         """The first line that begins with ``start``, as soon as it is there.
 
         Raises:
@@ -138,8 +138,8 @@ class Program:
                 self._changed.wait(min(left, 0.1))
         raise AssertionError(f"no line beginning with {start!r}; it said:\n{self.output}")
 
-    def wait_ready(self, timeout_s: float = 60.0) -> str:
-        """Its ``ready`` line, as soon as it can be played."""
+    def wait_ready(self, timeout_s: float = 150.0) -> str:
+        """Its ``ready`` line, as soon as it can be played. A first start in a checkout compiles the mixer before."""
         return self.wait_line("ready", timeout_s)
 
     def interrupt(self, how: signal.Signals = signal.SIGTERM, timeout_s: float = 20.0) -> int:

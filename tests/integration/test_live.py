@@ -128,3 +128,15 @@ def test_a_recording_holds_what_was_heard(jack_server: jack.JackServer, tmp_path
     length = min(len(recorded) - start, len(heard) + min(0, lag))
     difference = recorded[start : start + length] - heard[max(0, -lag) : max(0, -lag) + length]
     assert listen.level_db(difference) < listen.level_db(heard) - 60.0
+
+
+def test_it_ends_well_after_its_server_died(jack_server: jack.JackServer, tmp_path: Path) -> None:
+    """PortAudio waits ten minutes for a JACK server that is gone; the program must not."""
+    with Program(["--verbose", "play", "--headless", "--model", "partials"], tmp_path / "home") as program:
+        program.wait_ready()
+        jack_server.stop()
+        program.wait_line("INFO synth_app.app.instrument: JACK Audio Connection Kit: system stopped")
+        time.sleep(1.0)
+        assert program.process.poll() is None
+        assert program.interrupt() == 0
+        assert "Traceback" not in program.output
