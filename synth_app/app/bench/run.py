@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from synth_app.app.bench.subjects import default_model_installed, make_subjects
 from synth_app.core.errors import SynthAppError
 
 MEMORY_S, QUICK_MEMORY_S = 60.0, 4.0
+PIPED_WIDTH = 170
+"""Columns of the table where no terminal says how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def run_bench(
     entries = _chosen(only)
     began = time.monotonic()
     facts = machine_facts("the CPU" if cuda_missing() else "CUDA where asked")
-    console = console or Console()
+    console = console or Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     words = Console(stderr=True)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="synth-app-bench-") as name:

@@ -73,7 +73,7 @@ def as_markdown(report: Report) -> str:
             mark = f" [{len(notes)}]"
         cells = _cells(row)
         if row.skipped:
-            cells[1:] = ["", "", "", "", "", "", "", row.reach, f"not measured: {row.skipped}"]
+            cells[2:] = ["", "", "", "", "", "", row.reach, f"not measured: {row.skipped}"]
         cells[0] += mark
         others = "" if row.others_cpu is None else f"{row.others_cpu:.0%}"
         lines.append("| " + " | ".join([*cells, others]) + " |")
