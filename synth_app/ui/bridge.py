@@ -7,11 +7,13 @@ what would change.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from PyQt6.QtCore import QObject, QRunnable, QThreadPool, QTimer, pyqtSignal
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from synth_app.core.errors import SynthAppError
 from synth_app.core.events import (
@@ -28,10 +30,13 @@ from synth_app.engine.telemetry import Telemetry
 from synth_app.timbre.patch import Patch
 from synth_app.ui.document import Sound
 
+log = logging.getLogger(__name__)
+
 SOURCE = "panel"
 SUSTAIN_CC, MODULATION_CC = 64, 1
 _ECHO_SECONDS = 0.4
 _SETTLE_MS = 150
+_STOP_SECONDS = 5.0
 
 
 class Bridge(QObject):
@@ -48,14 +53,18 @@ class Bridge(QObject):
     morphed = pyqtSignal(tuple)
     patched = pyqtSignal(object)
     trouble = pyqtSignal(str)
+    _answered = pyqtSignal(object, object)
 
     def __init__(self, instrument: Instrument, frames_per_second: int = 30, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.instrument = instrument
         self.now = instrument.telemetry()
         self._own_until_s = 0.0
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(1)  # devices are opened one after the other
+        # One thread: devices are opened one after the other. (A QThreadPool deadlocks when Python collects it: its
+        # destructor waits, holding the GIL, for a thread that wants the GIL.)
+        self._helper = ThreadPoolExecutor(1, "panel helper")
+        self._last_job: Future[None] | None = None
+        self._answered.connect(self._deliver)
         self._pending: Patch | None = None
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MS)
         self._settle.timeout.connect(self._publish)
@@ -74,7 +83,8 @@ class Bridge(QObject):
         """Stop polling, hand over what is pending and wait for helpers."""
         self._timer.stop()
         self._publish()
-        self._pool.waitForDone(5000)
+        if self._last_job is not None:
+            wait([self._last_job], _STOP_SECONDS)
 
     def poll(self) -> None:
         """Take one snapshot."""
@@ -143,10 +153,21 @@ class Bridge(QObject):
 
     def in_background(self, call: Callable[[], Any], done: Callable[[Any], None]) -> None:
         """Call on a helper thread, then ``done(result)`` here; a :class:`SynthAppError` becomes a banner."""
-        job = _Job(call)
-        job.signals.done.connect(done)
-        job.signals.failed.connect(self.trouble)
-        self._pool.start(job)
+        self._last_job = self._helper.submit(self._work, call, done)
+
+    def _work(self, call: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """On the helper thread."""
+        try:
+            result = call()
+        except SynthAppError as error:
+            self.trouble.emit(str(error))
+        except Exception:
+            log.exception("a helper of the panel failed")
+        else:
+            self._answered.emit(done, result)
+
+    def _deliver(self, done: Callable[[Any], None], result: Any) -> None:
+        done(result)
 
     # ------------------------------------------------------------------ the instrument's own changes
     def _notice_others(self, before: Telemetry, now: Telemetry) -> None:
@@ -175,25 +196,3 @@ def _labels(patch: Patch) -> tuple[object, ...]:
     """What a patch says about itself without sounding different."""
     places = tuple((anchor.x, anchor.y) for anchor in patch.anchors)
     return patch.name, places, patch.author, patch.notes, patch.tags, patch.model
-
-
-class _JobSignals(QObject):
-    done = pyqtSignal(object)
-    failed = pyqtSignal(str)
-
-
-class _Job(QRunnable):
-    """One call on a helper thread."""
-
-    def __init__(self, call: Callable[[], Any]) -> None:
-        super().__init__()
-        self.signals = _JobSignals()
-        self._call = call
-
-    def run(self) -> None:
-        try:
-            result = self._call()
-        except SynthAppError as error:
-            self.signals.failed.emit(str(error))
-        else:
-            self.signals.done.emit(result)
