@@ -65,6 +65,11 @@ class Finisher:
         return self._info.frames
 
     @property
+    def picture(self) -> tuple[int, int]:
+        """Shape of a whole note's picture: frames and bins."""
+        return self._info.frames, self._info.bins
+
+    @property
     def first_stop(self) -> int:
         """The frame at which a note's first slice ends."""
         return self._config.pad_frames + FIRST_SLICE_FRAMES

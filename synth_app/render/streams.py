@@ -31,6 +31,9 @@ LEAD_S = 0.012
 ENTRY_S = 0.012
 """A stream takes over no sooner than this after the playhead, so that it is there in time."""
 
+PREPARE_S = 0.3
+"""So long before its note runs out, a held voice's walk is built."""
+
 SUSTAIN_START_FRAME = 40
 """The walk uses frames from here (1.1 s into the note) up to the release."""
 
@@ -106,6 +109,8 @@ class Stream:
     chunk: Chunk | None = None
     walk: SustainWalk | None = None
     walk_note: Note | None = None
+    prepared: SustainWalk | None = None  # built ahead of its time, for prepared_note
+    prepared_note: Note | None = None
     tail: ReleaseTail | None = None
     level: NDArray[np.float32] | None = None  # the last frame that was decoded
     inst_freq: NDArray[np.float32] | None = None
@@ -127,6 +132,15 @@ class StreamWorker:
         self._entry = max(round(ENTRY_S * finisher.rate_hz), lead_samples)
         self._join = finisher.release_frame - SMEAR_FRAMES
         self._streams: dict[int, Stream] = {}
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Have the kernels of walk and release ready: the first key that is let go must not wait for a compiler."""
+        rng = np.random.default_rng(0)
+        frames, bins = self._finisher.picture
+        log_mel, inst_freq = rng.uniform(-1.0, 1.0, (2, frames, bins)).astype(np.float32)
+        SustainWalk(log_mel, inst_freq, SUSTAIN_START_FRAME, self._join, rng).next(1)
+        ReleaseTail(log_mel[0], log_mel, inst_freq, self._finisher.release_frame).next(1)
 
     # -- the control thread's side -------------------------------------------------------------------------------
 
@@ -151,22 +165,41 @@ class StreamWorker:
     # -- the stream thread's side --------------------------------------------------------------------------------
 
     def step(self) -> bool:
-        """Write what every stream lacks; whether anything was written."""
-        worked = False
-        for stream in self._streams.values():
-            if not stream.ended:
-                worked = self._serve(stream) or worked
-        return worked
+        """Write what every stream lacks, and let at most one more begin; whether anything was done.
 
-    def _serve(self, stream: Stream) -> bool:
-        position = stream.position()
-        if stream.chunk is None and not self._enter(stream, position):
-            return False
+        To begin costs milliseconds, in which the streams that sound must not run dry.
+        """
+        streams = tuple(self._streams.values())
         worked = False
-        while not stream.ended and stream.chunk is not None and stream.chunk.edge < position + self._lead:
+        for stream in streams:
+            if stream.chunk is not None and not stream.ended:
+                worked = self._keep_ahead(stream) or worked
+        coming = sorted((s for s in streams if s.chunk is None), key=lambda s: not s.released)
+        return any(self._enter(s, s.position()) for s in coming) or any(map(self._prepare, coming)) or worked
+
+    def _keep_ahead(self, stream: Stream) -> bool:
+        edge = stream.position() + self._lead
+        worked = False
+        while not stream.ended and stream.chunk is not None and stream.chunk.edge < edge:
             self._advance(stream)
             worked = True
         return worked
+
+    def _prepare(self, stream: Stream) -> bool:
+        """Build the walk of a voice whose note will soon run out: a chord should not have to build them all at once."""
+        finisher, note = self._finisher, stream.note
+        soon = (self._join - finisher.lead_frames) * finisher.hop - PREPARE_S * finisher.rate_hz
+        built = stream.prepared is not None or stream.released or stream.position() < soon
+        if built or not note.has(finisher.first_frame, self._join):
+            return False
+        stream.prepared, stream.prepared_note = self._walk(stream, note), note
+        return True
+
+    def _walk(self, stream: Stream, note: Note) -> SustainWalk:
+        prepared, stream.prepared = stream.prepared, None
+        if prepared is not None and stream.prepared_note is note:
+            return prepared
+        return SustainWalk(*note.picture(0, self._join), SUSTAIN_START_FRAME, self._join, stream.rng)
 
     def _enter(self, stream: Stream, position: float) -> bool:
         """Position a decoder where the voice will leave its note; False while that is too early or not rendered."""
@@ -234,9 +267,7 @@ class StreamWorker:
         if stream.frame < self._join and stream.walk is None and note.has(stream.frame, stream.frame + 1):
             return *note.picture(stream.frame, stream.frame + 1), False
         if stream.walk_note is not note and note.has(self._finisher.first_frame, self._join):
-            picture = note.picture(0, self._join)
-            stream.walk = SustainWalk(*picture, SUSTAIN_START_FRAME, self._join, stream.rng)
-            stream.walk_note = note
+            stream.walk, stream.walk_note = self._walk(stream, note), note
         if stream.walk is not None:
             return *stream.walk.next(1), False
         assert stream.level is not None and stream.inst_freq is not None
