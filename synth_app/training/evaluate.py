@@ -71,8 +71,10 @@ class Judge:
         self.pitches = [int(pitch) for pitch in pitches]
 
     def paints(self) -> dict[str, Paint]:
-        """The variants: latent, pitch -> picture."""
+        """The variants: latent, pitch -> picture. A voice whose net is silent has only one."""
         generator = self.voice.generator
+        if not generator.rgb.weight.any():
+            return {"heads": generator.heads_only}
         variants: dict[str, Paint] = {"full": generator, "heads": generator.heads_only}
         if generator.head is not None:
             variants["net"] = self._net

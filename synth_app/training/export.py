@@ -59,7 +59,7 @@ class ExportOptions:
     out_dir: Path
     name: str = "default"
     description: str = "Acoustic and electronic instruments of General MIDI, learnt from free soundfonts."
-    licence: str = "CC0-1.0 (weights); see attribution for the notes they were trained on"
+    licence: str = "GPL-3.0-or-later"
     attribution: str = "Trained on notes rendered from the user's own sources."
     seed: int = 5
     report: str = ""
