@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from synth_app.ui.main_window import MainWindow
 from synth_app.ui.settings import PanelSettings
 from tests.gui.fake_instrument import FakeInstrument
+from tests.helpers import jack
 
 
 class Clock:
@@ -61,3 +64,22 @@ def make_window(qtbot: QtBot, fake: FakeInstrument) -> Iterator[Callable[..., Ma
 @pytest.fixture
 def window(make_window: Callable[..., MainWindow]) -> MainWindow:
     return make_window()
+
+
+@pytest.fixture
+def screen() -> Iterator[str]:
+    """A virtual screen; its name for DISPLAY."""
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        [jack.tool("Xvfb"), "-displayfd", str(write), "-screen", "0", "1400x900x24", "-dpi", "96", "-nolisten", "tcp"],
+        pass_fds=(write,),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    with os.fdopen(read) as answer:
+        number = answer.readline().strip()
+    assert number, "Xvfb did not start"
+    yield f":{number}"
+    server.terminate()
+    server.wait(10)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -43,25 +42,6 @@ WORLDS = Patch(
 )
 
 
-@pytest.fixture
-def screen() -> Iterator[str]:
-    """A virtual screen; its name for DISPLAY."""
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        [jack.tool("Xvfb"), "-displayfd", str(write), "-screen", "0", "1400x900x24", "-dpi", "96", "-nolisten", "tcp"],
-        pass_fds=(write,),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    with os.fdopen(read) as answer:
-        number = answer.readline().strip()
-    assert number, "Xvfb did not start"
-    yield f":{number}"
-    server.terminate()
-    server.wait(10)
-
-
 class Hand:
     """A mouse and a keyboard at a screen, by xdotool."""
 
@@ -74,6 +54,14 @@ class Hand:
         result = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=30, check=True)
         time.sleep(0.05)
         return result.stdout.strip()
+
+    def wait_window(self, title: str, seconds: float = 60.0) -> None:
+        """Wait until a window of this title is on the screen."""
+        end = time.monotonic() + seconds
+        command = [jack.tool("xdotool"), "search", "--onlyvisible", "--name", title]
+        while subprocess.run(command, env=self._environment, capture_output=True, timeout=30, check=False).returncode:
+            assert time.monotonic() < end, f"no window named {title!r} appeared"
+            time.sleep(0.2)
 
     def click(self, at: QPoint, times: int = 1) -> None:
         self.do("mousemove", at.x(), at.y(), "click", "--repeat", times, "--delay", 60, 1)
@@ -159,7 +147,7 @@ def test_choosing_morphing_playing_saving_and_starting_again(
 
     with Program(["play", "--preset", preset], home, shown) as program:
         program.wait_ready()
-        hand.do("search", "--sync", "--onlyvisible", "--name", "Two Worlds")
+        hand.wait_window("Two Worlds")
         time.sleep(1.0)
 
         hand.click(twin.middle(twin.window.timbres.search))  # choose a third timbre
@@ -204,5 +192,5 @@ def test_choosing_morphing_playing_saving_and_starting_again(
 
     with Program(["play"], home, shown) as program:
         assert "'Far World'" in program.wait_ready()
-        hand.do("search", "--sync", "--onlyvisible", "--name", "Far World")
+        hand.wait_window("Far World")
         assert program.interrupt() == 0

@@ -111,6 +111,7 @@ class Chooser(Themed, QComboBox):
         super().__init__()
         self.theme = theme
         self.setAccessibleName(name)
+        self.setAccessibleDescription(name)  # on Linux a combo box is read as what is chosen
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(7)
 

@@ -193,6 +193,7 @@ class WeightRow(QWidget):
         if text != self.share.text():
             self.share.setMinimumWidth(self.share.fontMetrics().horizontalAdvance("100 %") + 4)  # so no layout follows
             self.share.setText(text)
+            self.slider.setAccessibleName(self.tr("Weight of {0}, {1}").format(self.label.text(), text))
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self.menu_wanted.emit(event.globalPos())
@@ -292,11 +293,18 @@ class ParamRow(QWidget):
         self.slider.blockSignals(True)
         self.slider.setValue(self.scale.position(value))
         self.slider.blockSignals(False)
-        self.value.setText(self.scale.text(value))
+        self._say(value)
+
+    def _say(self, value: float) -> None:
+        """Show and speak a value; the slider alone would be read as its position."""
+        text = self.scale.text(value)
+        if text != self.value.text():
+            self.value.setText(text)
+            self.slider.setAccessibleName(f"{tr_param(self.spec.label)} {text}")
 
     def _moved(self, position: int) -> None:
         value = self.scale.value(position)
-        self.value.setText(self.scale.text(value))
+        self._say(value)
         self.moved.emit(self.spec.name, value)
 
 
