@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class Average:
     """Exponential average of a module's parameters, with a half-life in samples and a ramp-up.
 
-    Early on the half-life is a tenth of the samples seen, so that the average does not remember the start (Karras et
-    al. 2020, StyleGAN2-ADA, do the same).
+    Early in a stage the half-life is a tenth of its samples so far, so that the average does not remember weights from
+    before they were trained (Karras et al. 2020, StyleGAN2-ADA, ramp up likewise).
     """
 
     def __init__(self, module: nn.Module, half_life: float) -> None:
@@ -16,8 +16,8 @@ class Average:
         self.values: dict[str, Tensor] = {name: value.detach().clone() for name, value in module.named_parameters()}
 
     @torch.no_grad()
-    def update(self, module: nn.Module, samples_seen: int, batch: int) -> None:
-        """Take in the weights after a step of ``batch`` samples, ``samples_seen`` counted since the start.
+    def update(self, module: nn.Module, samples_seen: float, batch: int) -> None:
+        """Take in the weights after a step of ``batch`` samples, ``samples_seen`` counted since the stage began.
 
         Weights without a gradient have not moved, and are left alone.
         """

@@ -98,7 +98,7 @@ class Run:
         terms["gradient"] = float(torch.nn.utils.clip_grad_norm_(used, self.config.clip_norm))
         self.optimiser.step()
         self.samples_seen += size
-        self.average.update(self.voice, self.samples_seen, size)
+        self.average.update(self.voice, done * stage.samples + size, size)
         if self.adversary is not None and stage.adversarial > 0:
             made = torch.cat([part for *_, part in results])
             terms["adversary"] = self.adversary.learn(batch.picture, made, batch.pitch, self.samples_seen // size)

@@ -13,11 +13,13 @@ from synth_app.training.model import COLOURS, EqualisedConv, Generator, Generato
 
 SUMMARY_NOTES = 12
 COARSE_LEVELS = (1, 2)
-RGB_START = 0.1
 
 
 class Voice(nn.Module):
-    """Generator, one code for each anchor, and the colour layers of unfinished (coarser) generators."""
+    """Generator, one code for each anchor, and the colour layers of unfinished (coarser) generators.
+
+    The colour layers start at zero, so convolutions that come late to trained heads begin by adding nothing.
+    """
 
     def __init__(self, config: GeneratorConfig, anchors: int) -> None:
         super().__init__()
@@ -29,9 +31,8 @@ class Voice(nn.Module):
             {str(level): EqualisedConv(config.channels[-1 - level], COLOURS, 1, gain=1.0) for level in levels}
         )
         with torch.no_grad():
-            self.generator.rgb.weight.mul_(RGB_START)
-            for rgb in self.coarse.parameters():
-                rgb.mul_(RGB_START)
+            for value in (*self.generator.rgb.parameters(), *self.coarse.parameters()):
+                value.zero_()
 
     def white_codes(self) -> Tensor:
         """The codes with mean zero and unit covariance, [anchors, code_size]: a draw from N(0, I) lies among them."""
