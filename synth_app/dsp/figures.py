@@ -22,6 +22,10 @@ from synth_app.dsp.trend import AUDIBLE_DB, NEPERS_PER_DB, fit_lines, straighten
 
 SPAN_DB = 50.0
 FLOOR_DB = 75.0
+HEARD_STEP_DB = 1.0
+"""A smaller change of level is hardly heard, however steady the note was."""
+
+_FEWEST_BANDS = 12  # that make a spectrum
 _DEEPEST_DB = 25.0  # a band's dip counts no further: two partials may cancel as deeply as they like
 _ENVELOPE_S = 0.01
 _SLOW_S = 1.0  # level changes slower than this are no repetition
@@ -43,7 +47,7 @@ class Texture:
         flux: of the mean change of a band's level from hop to hop.
         noisiness: of the mean unpredictability of a band from the two hops before.
         steps: each hop's log-spectral step (RMS over bands of the change of level) over the 99th percentile of the
-            sustain's own, ``[hops]``.
+            sustain's own (or over ``HEARD_STEP_DB``, in sound, where that is greater), ``[hops]``.
     """
 
     deviation: float
@@ -55,7 +59,8 @@ class Texture:
 def compare(sustain: Wave, continued: Wave, hop_samples: int, loudest_db: float) -> Texture:
     """Compare a continuation with the sustain it was made from, a piece as long as the sustain at a time.
 
-    Each piece is compared over the bands that are heard in it and in the sustain. Noisiness is the unpredictability of
+    Each piece is compared over the bands that are heard in it and in the sustain; of a dying note's last pieces, in
+    which hardly a band is heard, none is. Noisiness is the unpredictability of
     K. Brandenburg's and J. D. Johnston's perceptual coders (the distance of each bin from the straight continuation of
     its last two magnitudes and phases, over the sum of both), not weighted by level.
 
@@ -72,14 +77,14 @@ def compare(sustain: Wave, continued: Wave, hop_samples: int, loudest_db: float)
     if hops < 8:
         raise ValueError("a stretch of sound is too short to measure")
     own = _Piece.of(model[-hops:])
-    rows = []
-    steps = []
+    rows: list[tuple[float, ...]] = []
+    steps: list[Real] = []
     for start in range(0, len(spectra) - hops + 1, hops):
         piece = _Piece.of(spectra[start : start + hops])
         heard = own.heard(loudest_db) & piece.heard(loudest_db)
-        if heard.any():
-            rows.append([*piece.figures(heard), *own.figures(heard)])
-            steps.append(piece.steps_db(heard) / max(float(np.percentile(own.steps_db(heard), 99)), 1e-9))
+        if heard.sum() >= _FEWEST_BANDS or (heard.any() and not rows):
+            rows.append((*piece.figures(heard), *own.figures(heard)))
+            steps.append(piece.steps_db(heard) / max(float(np.percentile(own.steps_db(heard), 99)), HEARD_STEP_DB))
     if not rows:
         raise ValueError("no band is heard in both stretches of sound")
     total = np.sum(rows, axis=0)
@@ -155,6 +160,16 @@ class _Piece:
         return float(moves.std(axis=0).mean()), flux, _unpredictability(self.spectrum[:, heard])
 
 
+def steps_db(wave: Wave, hop_samples: int, loudest_db: float) -> Real:
+    """The log-spectral step of every hop of a note, ``[hops - 1]``: RMS over all bands of the change of level in dB.
+
+    Levels more than ``AUDIBLE_DB`` under the note's loudest band count as that.
+    """
+    level = 20.0 * np.log10(np.abs(_spectra(wave, hop_samples)) + 1e-9)
+    heard = np.maximum(level, loudest_db - AUDIBLE_DB)
+    return np.asarray(np.sqrt(np.square(np.diff(heard, axis=0)).mean(axis=1)))
+
+
 def loudest_band_db(wave: Wave, hop_samples: int) -> float:
     """Level of the loudest bin of any hop, 20 log10 of its magnitude."""
     return float(20.0 * np.log10(np.abs(_spectra(wave, hop_samples)).max() + 1e-9))
@@ -164,14 +179,15 @@ def repetition(wave: Wave, rate_hz: int) -> float:
     """The highest peak of the level-detrended envelope's autocorrelation, -1..1; 1 is a loop.
 
     The envelope is the level in dB every 10 ms, less its own running mean over a second. Lags run from where the
-    autocorrelation first crosses zero to half the length, and every lag is normalised by the pairs it has.
+    autocorrelation first crosses zero to half the length; it is the biased estimate (every lag over the whole length),
+    so that the few pairs of a long lag do not agree by chance.
     """
     envelope = envelope_db(wave, rate_hz)
     moves = envelope - _running_mean(envelope, round(_SLOW_S / _ENVELOPE_S))
     count = len(moves)
     padded = np.fft.rfft(moves, 2 * count)
     lags = int(count * _LONGEST_LAG_SHARE)
-    correlation = np.fft.irfft(np.abs(padded) ** 2)[:lags] / (count - np.arange(lags))
+    correlation = np.fft.irfft(np.abs(padded) ** 2)[:lags]
     correlation /= max(float(correlation[0]), 1e-12)
     crossings = np.flatnonzero(correlation <= 0.0)
     return float(correlation[crossings[0] :].max()) if len(crossings) else 0.0

@@ -31,6 +31,7 @@ _LEAST_SPREAD_DB_PER_S = 0.05
 _BEND_DB = 1.5  # how far the end of a band's course lies from its line
 _LEAST_SHARE = 0.5  # every band falls at least half as fast as its note
 _WHOLE_DOUBT_DB_PER_S = 1.0  # how far the longer stretch's slope may be from the held part's
+_NEAR_BANDS = 12  # on either side; a partial reaches over 9 bands at the bottom of the grid
 _DEAD = 0.05  # audibility of the loudest band under which the note has died
 _FRAMES_ALIKE = 5.0  # neighbouring frames share three quarters of their window: so many say one thing
 
@@ -73,15 +74,16 @@ def fit_trend(log_mel: NDArray[np.floating], first_frame: int, last_frame: int, 
     whole = _whole_slope(levels, first_frame, trust, frames_per_s)
     # The bands of a struck note fall each in its own way; those of a held note do not fall.
     spread = _SPREAD * abs(whole) + _LEAST_SPREAD_DB_PER_S * NEPERS_PER_DB / frames_per_s
-    share = trust * spread**2 / (spread**2 + slope_error(about_line) ** 2)
+    speaks = np.minimum(2.0 * trust, 1.0)
+    share = speaks * spread**2 / (spread**2 + slope_error(about_line) ** 2)
     slope = whole + share * (fitted - whole)
     # A partial that beats may rise while its note dies: it dies too.
     least = lasting_decay(np.asarray(_LEAST_SHARE * whole), frames_per_s)
-    decay = np.minimum(lasting_decay(slope, frames_per_s), least)
+    decay = np.minimum(lasting_decay(_of_the_loudest_near(slope, mean), frames_per_s), least)
     # The same for where it bends to: a partial is where its parabola ends, breath where its line does.
     doubt = residual.std(axis=0) * 3.0 * np.sqrt(_FRAMES_ALIKE / len(residual))
     bent = (_BEND_DB * NEPERS_PER_DB) ** 2
-    end = mean + slope * ((len(residual) - 1) / 2.0) + bend * trust * bent / (bent + doubt**2)
+    end = mean + slope * ((len(residual) - 1) / 2.0) + bend * speaks * bent / (bent + doubt**2)
     return Trend(mean, end, decay, residual)
 
 
@@ -94,6 +96,13 @@ def fit_lines(
     mean = levels.mean(axis=0)
     slope = (levels * time).sum(axis=0) / np.square(time).sum()
     return mean, slope, levels - mean - time * slope
+
+
+def _of_the_loudest_near(slope: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean slope of neighbouring bands weighted by their power: a partial's skirts fall with its peak."""
+    power = np.exp(level - level.max())
+    triangle = 1.0 - np.abs(np.arange(-_NEAR_BANDS, _NEAR_BANDS + 1)) / (_NEAR_BANDS + 1.0)
+    return np.convolve(slope * power, triangle, "same") / np.convolve(power, triangle, "same")
 
 
 def straighten(residual: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
