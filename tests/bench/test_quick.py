@@ -15,7 +15,7 @@ from synth_app.core.errors import SynthAppError
 from tests.helpers.program import environment, run_command
 
 MEASURED_GROUPS = (
-    "Audio callback", "Rendering a note", "A new timbre", "Start-up", "A cached key", "Cold keys", "Memory",
+    "Audio callback", "Rendering a note", "A new timbre", "Start-up", "A cached key", "Cold keys", "A slider", "Memory",
     "The closest live peer", "Published elsewhere",
 )  # fmt: skip
 
@@ -52,7 +52,7 @@ def test_every_scenario_is_measured(tmp_path: Path) -> None:
 
 def test_without_jack_every_row_that_needs_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    names = ["stream", "start", "cached", "cold", "memory"]
+    names = ["stream", "start", "cached", "cold", "held", "memory"]
     report = run_bench(quick=True, only=names, model="partials")
     assert len(report.rows) == len(names)
     for row in report.rows:

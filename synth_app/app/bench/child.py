@@ -30,7 +30,8 @@ def main() -> None:
     ensure_numba_cache()
     name, arguments = sys.argv[1], json.loads(sys.argv[2])
     children: dict[str, Callable[..., Answers]] = {
-        "stream": stream, "instrument": instrument, "keys": keys, "random_play": random_play,
+        "stream": stream, "instrument": instrument, "keys": keys, "slider": slider,
+        "random_play": random_play,
     }  # fmt: skip
     try:
         for answer in children[name](**arguments):
@@ -83,6 +84,33 @@ def instrument(
             of its note is written to ``template``. Otherwise every key stays cold until it is struck.
         patience_s: how long to wait for all rendering ahead to be done.
     """
+    from synth_app.app.bench import watch
+
+    with _watched_instrument(model, ahead) as (live, core, stage):
+        warm = _warm_up(live, stage, key, velocity, template, patience_s) if ahead else True
+        log = watch.StampLog(core.memory)
+        t = live.telemetry()
+        with _repeating(log.note, 0.01):
+            yield {"warm": warm, "block": t.block_frames, "rate_hz": t.rate_hz, "latency_ms": t.latency_ms,
+                   "model": t.model, "provider": t.provider}  # fmt: skip
+            yield from _reports(core, stage, log)
+
+
+def slider(model: str, jumps: int, sweep_s: float, seed: int) -> Answers:
+    """The whole instrument under a held chord and a moving slider."""
+    from synth_app.app.bench.slider import Slider
+
+    with _watched_instrument(model, True) as (live, core, _stage):
+        hand = Slider(live, core, seed)
+        hand.jump()  # to warm up
+        changes = [hand.jump() for _ in range(jumps)]
+        starved = hand.sweep(sweep_s)
+        yield {"changes_ms": changes, "half_ms": hand.half_ms, "starved": starved}
+
+
+@contextlib.contextmanager
+def _watched_instrument(model: str, ahead: bool) -> Iterator[tuple[Any, Any, Any]]:
+    """The instrument, its engine, and the stage we watch in it."""
     from synth_app.app import instrument as module
     from synth_app.app.bench import watch
     from synth_app.app.compose import Core, build_core
@@ -101,14 +129,7 @@ def instrument(
     live = module.LiveInstrument(module.LiveOptions(model=model, headless=True))
     try:
         live.wait_ready()
-        core, stage = watched[-1]
-        warm = _warm_up(live, stage, key, velocity, template, patience_s) if ahead else True
-        log = watch.StampLog(core.memory)
-        t = live.telemetry()
-        with _repeating(log.note, 0.01):
-            yield {"warm": warm, "block": t.block_frames, "rate_hz": t.rate_hz, "latency_ms": t.latency_ms,
-                   "model": t.model, "provider": t.provider}  # fmt: skip
-            yield from _reports(core, stage, log)
+        yield live, *watched[-1]
     finally:
         live.close()
 

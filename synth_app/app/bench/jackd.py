@@ -6,7 +6,9 @@ program under measurement should be the program and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -14,12 +16,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from synth_app.app.bench.setting import CannotMeasureError
+
+log = logging.getLogger(__name__)
 
 SERVER_NAME = "synth-app-bench"
 """Constant: jackd leaks a slot of a small registry when it dies uncleanly, and only the same name takes it back."""
@@ -37,7 +40,7 @@ def child_environment(folder: Path) -> dict[str, str]:
     return {**env, **jack, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
 
 
-@contextmanager
+@contextlib.contextmanager
 def dummy_server(folder: Path, period: int) -> Iterator[dict[str, str]]:
     """A running server with this period; gives the environment for its clients.
 
@@ -71,7 +74,7 @@ def _wait_ready(process: subprocess.Popen[bytes], lister: str, env: Mapping[str,
     raise CannotMeasureError(f"jackd did not start ({last})")
 
 
-@contextmanager
+@contextlib.contextmanager
 def _only_one() -> Iterator[None]:
     """One benchmark at a time has the server's name."""
     try:
@@ -99,7 +102,7 @@ class Child:
         name, arguments: what to do; see :mod:`synth_app.app.bench.child`.
 
     Raises:
-        CannotMeasureError: from :meth:`answer`, when the child met something that the player can mend.
+        CannotMeasureError: from :meth:`answer`, when the child met something that the player can mend, or ended.
     """
 
     def __init__(self, name: str, arguments: Mapping[str, Any], env: Mapping[str, str], folder: Path) -> None:
@@ -118,7 +121,8 @@ class Child:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it may have ended already
+            self._process.stdin.close()
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
@@ -128,13 +132,16 @@ class Child:
     def answer(self, question: str = "") -> dict[str, Any]:
         """Wait for its next answer, after a question if one is given."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        if question:
-            self._process.stdin.write(question + "\n")
-            self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            if question:
+                self._process.stdin.write(question + "\n")
+                self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
             said = self._errors.read_text(errors="replace").strip()
-            raise RuntimeError(f"the benchmark's child {self._name!r} ended without an answer:\n{said}")
+            log.warning("the benchmark's process %r ended without an answer: %s", self._name, said)
+            last = said.splitlines()[-1] if said else "it said nothing"
+            raise CannotMeasureError(f"the process that was measured ended ({last})")
         result: dict[str, Any] = json.loads(line)
         if "error" in result:
             raise CannotMeasureError(result["error"])

@@ -20,6 +20,7 @@ from synth_app.app.bench.setting import CannotMeasureError, Setting, Subject
 
 START = "Start-up of the whole program, headless, on JACK"
 CACHED = "A cached key (whole program, panel closed, JACK, 48 kHz, 128 frames)"
+HELD = "A slider moved under 8 held notes (whole program, JACK, 48 kHz, 128 frames)"
 COLD = "Cold keys (whole program, JACK, 48 kHz, 128 frames, nothing rendered ahead)"
 MEMORY = "Memory under random play (whole program, default settings)"
 PERIOD = 128
@@ -231,6 +232,30 @@ def _cold_messages(strokes: int, keys: int, every_s: float, first_controller: in
         messages += [(at_s + 0.5 * every_s, [0x80, key, 0]) for key in chord]
         at_s += every_s
     return messages
+
+
+def held_notes(setting: Setting) -> Sequence[Row]:
+    """When sounding notes have followed a moved slider, and whether they run dry while it keeps moving."""
+    rows: list[Row] = []
+    with dummy_server(setting.folder, PERIOD) as env:
+        for subject in setting.subjects:
+            setting.say(f"a slider under held notes: {subject.name}")
+            sweep_s = setting.times(60, 1)
+            what = {"model": str(subject.directory), "jumps": setting.times(30, 1), "sweep_s": sweep_s}
+            answer = ask_child("slider", {**what, "seed": setting.seed}, env, setting.folder)
+            changes = [jump for jump in answer["changes_ms"] if jump]
+            last = np.array([max(jump) for jump in changes])
+            first, half = (Reach(P95, limit) if subject.judged else None for limit in (60.0, 130.0))
+            dry = Reach(ONLY, 0.0) if subject.judged and not subject.wide else None
+            rows += [
+                measured(HELD, f"{subject.name}: first sample of each voice that differs",
+                         np.concatenate([np.zeros(0), *changes]), "ms", first),
+                measured(HELD, f"{subject.name}: half the change, the last voice", last + answer["half_ms"], "ms", half,
+                         "by the decoder's overlap: one and a half hops after the first sample that differs"),
+                single(HELD, f"{subject.name}: times a voice ran dry in {sweep_s} s of moving slider",
+                       answer["starved"], "times", dry),
+            ]  # fmt: skip
+    return rows
 
 
 def memory(setting: Setting) -> Sequence[Row]:

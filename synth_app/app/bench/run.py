@@ -43,6 +43,7 @@ ENTRIES = (
     Entry("start", live.START, live.start_up),
     Entry("cached", live.CACHED, live.cached_key),
     Entry("cold", live.COLD, live.cold_keys),
+    Entry("held", live.HELD, live.held_notes),
     Entry("memory", live.MEMORY, live.memory),
     Entry("gpu", notes.GPU, notes.gpu),
     Entry("peer", notes.PEER, notes.closest_peer),
