@@ -34,11 +34,12 @@ def play(app: QApplication, window: MainWindow) -> None:
     """A few chords under a slow turn of the handle; ends with a chord held and the handle on its way."""
     window.morphing.press()
     for number, chord in enumerate(CHORDS):
+        window.status.clear_counts()
         for pitch in chord:
             window.player.press(pitch, 70 + 9 * (pitch % 5))
         for step in range(36):
             angle = 0.6 + 0.055 * (36 * number + step)
-            window.morphing.move(0.48 + 0.27 * math.cos(angle), 0.5 + 0.22 * math.sin(1.3 * angle))
+            window.morphing.move(0.5 - 0.24 * math.cos(angle), 0.5 - 0.2 * math.sin(1.3 * angle))
             wait(app, 1 / 25)
         if number < len(CHORDS) - 1:
             for pitch in chord:
@@ -70,7 +71,6 @@ def main() -> int:
             window.resize(*size)
             window.show()
             wait(app, 1.0)
-            window.status.clear_counts()
             play(app, window)
             picture(app, window, name)
             window.morphing.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def run_panel(
     window.show()
     if settings.first_run:
         window.show_welcome()
+    gc.freeze()  # a full collection over all these widgets would hold up a note by 20 ms, and finds nothing to free
     watch = QTimer(window, interval=_STOP_POLL_MS)
     if should_stop is not None:
         watch.timeout.connect(lambda: _end(app, window) if should_stop() else None)

@@ -27,6 +27,7 @@ from synth_app.engine.ports import AudioSettings, Instrument
 from synth_app.engine.telemetry import Telemetry
 from synth_app.timbre.patch import Patch
 from synth_app.ui.bridge import Bridge
+from synth_app.ui.dialogs.help import HelpDialog
 from synth_app.ui.dialogs.save_dialog import SaveDialog
 from synth_app.ui.dialogs.settings_dialog import SettingsDialog
 from synth_app.ui.dialogs.welcome import WelcomeDialog
@@ -423,6 +424,7 @@ class MainWindow(QMainWindow):
             (QKeySequence.StandardKey.ZoomOut, lambda: self._zoom_to(self.settings.zoom - 0.1)),
             (QKeySequence("Ctrl+PgUp"), lambda: self._step_preset(-1)),
             (QKeySequence("Ctrl+PgDown"), lambda: self._step_preset(1)),
+            (QKeySequence("F1"), self.show_help),
             (QKeySequence("F6"), self.pad_pane.pad.setFocus),
             (QKeySequence("F7"), self.keys.keyboard.setFocus),
         ):
@@ -512,6 +514,12 @@ class MainWindow(QMainWindow):
             self._dialog.resize(self.theme.px(600), self.theme.px(520))
         self._dialog.show()
         self._dialog.raise_()
+
+    def show_help(self) -> None:
+        """Show the keys."""
+        dialog = HelpDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
 
     def show_welcome(self) -> None:
         """Show the first-run page, once."""

@@ -181,7 +181,7 @@ def test_choosing_morphing_playing_saving_and_starting_again(
     assert patch.weights == pytest.approx((0.0, 1.0, 0.0), abs=0.01)
 
     sound = listen.mono(jack.read_recording(tmp_path / "take.wav"))
-    onsets = listen.onsets_s(sound, jack.RATE_HZ, threshold_db=listen.peak_db(sound) - 35.0, quiet_s=0.2)
+    onsets = listen.onsets_s(sound, jack.RATE_HZ, threshold_db=listen.peak_db(sound) - 30.0, quiet_s=0.4)
     assert len(onsets) == 3
     notes = [sound[int((s + 0.4) * jack.RATE_HZ) : int((s + 1.0) * jack.RATE_HZ)] for s in onsets]
     for note, pitch in zip(notes, (60, 60, 64), strict=True):

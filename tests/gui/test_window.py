@@ -10,11 +10,12 @@ import pytest
 from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
 from PyQt6.QtTest import QTest
-from PyQt6.QtWidgets import QApplication, QComboBox, QLineEdit, QMessageBox, QWidget
+from PyQt6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from synth_app.core.events import NoteOff, NoteOn, Panic, PitchBend, SetMorph, SetParam
 from synth_app.engine.telemetry import VoiceView
+from synth_app.ui.dialogs.help import HelpDialog
 from synth_app.ui.dialogs.save_dialog import SaveDialog
 from synth_app.ui.dialogs.welcome import WelcomeDialog
 from synth_app.ui.main_window import MainWindow
@@ -536,6 +537,12 @@ def test_escape_silences_even_while_a_question_is_open(window: MainWindow, fake:
     QTest.keyClick(box, Qt.Key.Key_Escape)
     assert len(fake.of_type(Panic)) == 1
     assert not box.isVisible(), "and the question is closed as ever"
+
+
+def test_f1_lists_the_keys(window: MainWindow) -> None:
+    QTest.keyClick(window, Qt.Key.Key_F1)
+    words = [label.text() for label in window.findChild(HelpDialog).findChildren(QLabel)]
+    assert "Esc" in words and "Silence everything, from anywhere" in words
 
 
 def test_the_engines_banner_is_shown_once(window: MainWindow, fake: FakeInstrument) -> None:

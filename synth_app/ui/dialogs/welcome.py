@@ -61,7 +61,7 @@ class WelcomeDialog(QDialog):
         start.setProperty("role", "primary")
         start.clicked.connect(self.accept)
         row = QHBoxLayout()
-        row.addWidget(caption(self.tr("Esc silences everything, from anywhere.")), 1)
+        row.addWidget(caption(self.tr("Esc silences everything. F1 lists the keys.")), 1)
         row.addWidget(start)
         layout.addLayout(row)
         self.setMinimumWidth(480)

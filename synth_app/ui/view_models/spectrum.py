@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synth_app.core.units import hz_to_pitch, pitch_to_hz
 
-FFT_SAMPLES = 3840  # a little less than what a snapshot brings at least
+FFT_SAMPLES = 3200  # with a hop, no more than one snapshot brings
 COLUMNS_PER_SECOND = 60
 LOWEST_PITCH, HIGHEST_PITCH = 24.0, 124.0
 RANGE_DB = 66.0
@@ -65,7 +65,6 @@ class RainbowModel:
         self._bins = np.minimum(hz * FFT_SAMPLES / rate_hz, FFT_SAMPLES / 2 - 2)
         self._heard = hz < rate_hz / 2
         self._full_db = QUIETEST_FULL_DB
-        self._last = np.zeros((rows, 1, 3), dtype=np.uint8)  # what a gap in the samples is painted over with
 
     def add(self, scope: NDArray[np.float32], end_frame: int) -> NDArray[np.uint8]:
         """Take a snapshot's samples and return the new columns, uint8 ``[rows, columns, 3]``, oldest first."""
@@ -76,16 +75,14 @@ class RainbowModel:
             return np.zeros((self.rows, 0, 3), dtype=np.uint8)
         backs = self._owed + self.hop * np.arange(count - 1, -1, -1)  # how far before the end each column ends
         known = [int(back) for back in backs if back + FFT_SAMPLES < self._tape.whole]
-        missed = np.repeat(self._last, count - len(known), axis=1)
+        missed = np.zeros((self.rows, count - len(known), 3), dtype=np.uint8)  # a gap is dark, not a flash
         if not known:
             return missed
         tape = self._tape.samples
         ends = [tape.size - back for back in known]
         pairs = np.stack([tape[e - FFT_SAMPLES - shift : e - shift] for e in ends for shift in (1, 0)])
         spectra = np.fft.rfft(pairs * self._window, axis=1).reshape(len(known), 2, -1)
-        columns = self._colour(spectra[:, 0], spectra[:, 1])
-        self._last = columns[:, -1:]
-        return np.concatenate((missed, columns), axis=1)
+        return np.concatenate((missed, self._colour(spectra[:, 0], spectra[:, 1])), axis=1)
 
     def _colour(self, before: NDArray[np.complex128], after: NDArray[np.complex128]) -> NDArray[np.uint8]:
         """Columns from spectra one sample apart: the phase step between them is the instantaneous frequency."""
