@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 SOURCE = "panel"
 SUSTAIN_CC, MODULATION_CC = 64, 1
 _ECHO_SECONDS = 0.4
+_ECHO_MEMORY_SECONDS = 3.0
 _SETTLE_MS = 150
 _STOP_SECONDS = 5.0
 
@@ -60,6 +62,8 @@ class Bridge(QObject):
         self.instrument = instrument
         self.now = instrument.telemetry()
         self._own_until_s = 0.0
+        self._own_morphs: deque[tuple[float, tuple[float, ...]]] = deque(maxlen=256)
+        self._own_patches: deque[tuple[float, Patch]] = deque([(0.0, instrument.patch)], maxlen=32)
         # One thread: devices are opened one after the other. (A QThreadPool deadlocks when Python collects it: its
         # destructor waits, holding the GIL, for a thread that wants the GIL.)
         self._helper = ThreadPoolExecutor(1, "panel helper")
@@ -127,6 +131,7 @@ class Bridge(QObject):
         if old == new:
             return
         self._own_until_s = time.monotonic() + _ECHO_SECONDS
+        self._own_morphs.append((time.monotonic(), _rounded(new.weights)))
         if _timbres(old) != _timbres(new):
             self._pending = new
             self._publish()
@@ -171,11 +176,17 @@ class Bridge(QObject):
 
     # ------------------------------------------------------------------ the instrument's own changes
     def _notice_others(self, before: Telemetry, now: Telemetry) -> None:
+        """Tell changes of the instrument's own from echoes of the panel's, which come late when much is going on."""
         if time.monotonic() < self._own_until_s:
             return
         if now.patch_revision != before.patch_revision:
-            self.patched.emit(self.instrument.patch)
-        elif now.asked_weights != before.asked_weights and now.asked_weights:
+            patch = self.instrument.patch
+            if not any(_same_preset(patch, own) for own in _recent(self._own_patches)):
+                self._own_patches.append((time.monotonic(), patch))
+                self.patched.emit(patch)
+                return
+        moved = now.asked_weights != before.asked_weights and bool(now.asked_weights)
+        if moved and _rounded(now.asked_weights) not in _recent(self._own_morphs):
             self.morphed.emit(tuple(now.asked_weights))
 
     def _publish(self) -> None:
@@ -183,8 +194,25 @@ class Bridge(QObject):
         if self._pending is not None:
             patch, self._pending = self._pending, None
             self._own_until_s = time.monotonic() + _ECHO_SECONDS
+            self._own_patches.append((time.monotonic(), patch))
             if self.instrument.patch != patch:  # a preset just loaded is the working patch already
                 self.attempt(self.instrument.set_patch, patch)
+
+
+def _recent(own: deque[tuple[float, Any]]) -> list[Any]:
+    """What the panel itself sent lately, and in any case the last of it."""
+    since = time.monotonic() - _ECHO_MEMORY_SECONDS
+    last = len(own) - 1
+    return [value for index, (sent_s, value) in enumerate(own) if sent_s >= since or index == last]
+
+
+def _rounded(weights: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(round(weight, 3) for weight in weights)
+
+
+def _same_preset(one: Patch, other: Patch) -> bool:
+    """Whether two patches are one preset, wherever its morph and its controls are."""
+    return one.name == other.name and _timbres(one) == _timbres(other)
 
 
 def _timbres(patch: Patch) -> tuple[object, ...]:

@@ -160,6 +160,37 @@ def test_a_morph_by_midi_is_told_and_our_own_is_not(
     assert told == [weights(0, 0, 0, 1, 0)]
 
 
+def test_a_late_echo_is_still_an_echo(
+    bridge: Bridge, document: Document, fake: FakeInstrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy engine may publish our own morphs one after the other, long after they were sent."""
+    follow(bridge, document)
+    told: list[object] = []
+    bridge.morphed.connect(told.append)
+    bridge.patched.connect(told.append)
+    first, second = weights(1, 0, 0, 0, 0), weights(0, 1, 0, 0, 0)
+    for target in (first, second):
+        document.edit(document.patch.with_weights(target), "Morph")
+    monkeypatch.setattr(bridge, "_own_until_s", 0.0)
+    for revision, late in ((7, first), (8, second)):
+        fake.extra_telemetry = {"asked_weights": late, "patch_revision": revision}
+        bridge.poll()
+    assert told == []
+
+
+def test_a_morph_by_midi_is_no_program_change(
+    bridge: Bridge, fake: FakeInstrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine counts a new revision for every change of the patch, its weights included."""
+    morphs, patches = [], []
+    bridge.morphed.connect(morphs.append)
+    bridge.patched.connect(patches.append)
+    bridge.poll()
+    fake.program_change(fake.patch.with_weights(weights(0, 0, 0, 0, 1)))
+    bridge.poll()
+    assert morphs == [weights(0, 0, 0, 0, 1)] and patches == []
+
+
 def test_a_program_change_is_told(bridge: Bridge, fake: FakeInstrument) -> None:
     told = []
     bridge.patched.connect(told.append)
