@@ -49,7 +49,14 @@ _TABLE = (
         "Level held while the key is down; 0 leaves the note's own.",
     ),
     ParamSpec(
-        "release_ms", "Release", 0.0, 10000.0, 0.0, "ms", True, "Time to fall by 60 dB; 0 leaves the note's own release."
+        "release_ms",
+        "Release",
+        0.0,
+        10000.0,
+        0.0,
+        "ms",
+        True,
+        "Time to fall by 60 dB; 0 leaves the note's own release.",
     ),
     ParamSpec(
         "velocity_range_db",
