@@ -1,7 +1,7 @@
 """One frozen value that says everything about a training run, and is saved inside its checkpoints."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from synth_app.core.errors import CheckpointError
@@ -40,6 +40,12 @@ class Stage:
     adversarial: float = 0.0
 
 
+NET_STAGE = Stage(
+    "net", 64_000, batch=4, lr_net=2e-3, lr_heads=3e-4, lr_codes=2e-4, decay=0.5, wave_weight=0.3, wave_notes=1
+)
+"""Everything together, with the decoded wave in the loss: the long stretch."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
     """A whole run. ``samples`` are notes seen; every schedule is a function of them and of nothing else.
@@ -50,18 +56,8 @@ class TrainConfig:
     model: GeneratorConfig = field(default_factory=GeneratorConfig)
     stages: tuple[Stage, ...] = (
         Stage("heads", 96_000, batch=16, lr_codes=3e-3, frames=48),
-        Stage("heads", 24_000, batch=16, lr_heads=8e-4, lr_codes=1e-3, decay=0.6, wave_weight=0.3),
-        Stage(
-            "net",
-            64_000,
-            batch=4,
-            lr_net=1.2e-3,
-            lr_heads=4e-4,
-            lr_codes=5e-4,
-            decay=0.4,
-            wave_weight=0.3,
-            wave_notes=1,
-        ),
+        Stage("heads", 80_000, batch=16, lr_heads=1e-3, lr_codes=8e-4, decay=0.5, wave_weight=0.3),
+        NET_STAGE,
     )
     seed: int = 1
     code_noise: float = 0.15
@@ -69,6 +65,10 @@ class TrainConfig:
     clip_norm: float = 1.0
     average_half_life: float = 8_000.0
     shards: int = 2
+
+    def from_trained_heads(self) -> "TrainConfig":
+        """The plan for a run that begins with an exported model, whose heads are trained: the net's stage only."""
+        return replace(self, stages=(NET_STAGE,))
 
     @property
     def samples(self) -> int:

@@ -37,6 +37,10 @@ from synth_app.training.runs import load_voice, net_is_trained
 from synth_app.training.voice import Voice
 
 CHECK_PITCH = 60
+SILENT_NET = (
+    "The convolutional net of this model is not trained yet and adds nothing: what sounds are its harmonic heads and "
+    "its pitch map. Training goes on from this model with the net."
+)
 ATTRIBUTION_LENGTH = 100
 TOLERANCE = 0.01
 """Mean difference from torch in a normalised picture that half-precision weights may make (single points, where a
@@ -181,8 +185,10 @@ def card(manifest: Manifest, options: ExportOptions) -> str:
     for anchor in manifest.anchors:
         families.setdefault(anchor.family, []).append(anchor.name)
     facts = "\n".join(f"- {key.replace('_', ' ')}: {value}" for key, value in manifest.training.items())
+    silent = manifest.training.get("convolutions_trained") is False
     lines = [
         f"# {manifest.name}", manifest.description,
+        *([SILENT_NET] if silent else []),
         f"A GANSynth generator with harmonic heads: {len(manifest.anchors)} anchors, MIDI notes "
         f"{manifest.lowest_pitch} to {manifest.highest_pitch}, 4 s at {manifest.sample_rate_hz} Hz, "
         f"phase convention \"{manifest.phase_convention}\".",

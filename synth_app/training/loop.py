@@ -52,7 +52,8 @@ class TrainOptions:
         threads: of the arithmetic. niceness: added to the process's own, so that playing comes first.
         checkpoint_s: seconds between checkpoints.
         start: a model directory to begin from when the run has no checkpoint yet: its weights, and the codes of the
-            anchors whose names and velocities it shares with the data set.
+            anchors whose names and velocities it shares with the data set. Its heads are trained, so the fitting plan
+            is ``TrainConfig().from_trained_heads()``.
         samples: stop after so many (a pause; the schedule is the configuration's).
         device: "cpu" or "cuda".
         compile: build fused loops with the C++ compiler of this machine.

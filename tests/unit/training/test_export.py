@@ -68,6 +68,7 @@ def test_a_run_is_exported_without_the_convolutions_it_has_not_trained(
     save(run, tmp_path / "run")
     manifest = export_model(tmp_path / "run", dataset.root, tmp_path / "heads-only")
     assert manifest.training["convolutions_trained"] is False
+    assert "not trained yet" in (tmp_path / "heads-only" / "README.md").read_text()
     arrays = read_arrays((tmp_path / "heads-only" / "generator.onnx").read_bytes())
     assert not arrays["rgb.weight"].any() and arrays["head.time.weight"].any()
 

@@ -190,5 +190,6 @@ def test_the_configuration_survives_its_text() -> None:
     with pytest.raises(CheckpointError, match="does not fit"):
         TrainConfig.from_json('{"model": {}}')
     assert config.stage_at(0) == (0, 0.0)
+    assert [stage.kind for stage in config.from_trained_heads().stages] == ["net"]
     assert config.stage_at(8)[0] == 1
     assert config.stage_at(20) == (3, 1.0)
