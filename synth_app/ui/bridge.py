@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from PyQt6 import sip
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from synth_app.core.errors import SynthAppError
@@ -172,7 +173,9 @@ class Bridge(QObject):
             self._answered.emit(done, result)
 
     def _deliver(self, done: Callable[[Any], None], result: Any) -> None:
-        done(result)
+        receiver = getattr(done, "__self__", None)
+        if not (isinstance(receiver, QObject) and sip.isdeleted(receiver)):  # a dialog may be closed by now
+            done(result)
 
     # ------------------------------------------------------------------ the instrument's own changes
     def _notice_others(self, before: Telemetry, now: Telemetry) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PyQt6 import sip
 from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
 from PyQt6.QtTest import QTest
@@ -502,6 +503,21 @@ def test_midi_inputs_are_chosen_by_name(window: MainWindow, fake: FakeInstrument
     dialog.all_inputs.setChecked(True)
     assert fake.connected is None and window.settings.midi_inputs is None
     dialog.accept()
+
+
+def test_closed_dialogs_hear_nothing_more(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
+    """What was asked for on their behalf comes back to nobody, and snapshots pass them by."""
+    window.open_settings()
+    window.show_welcome()
+    settings, welcome = window._dialog, window.findChild(WelcomeDialog)
+    settings.reload_devices()
+    settings.accept()
+    welcome.accept()
+    qtbot.waitUntil(lambda: sip.isdeleted(settings) and sip.isdeleted(welcome), timeout=3000)
+    fake.extra_telemetry = {"latency_ms": 99.0}
+    window.bridge.poll()
+    window.bridge.in_background(lambda: None, lambda _: None)
+    qtbot.wait(50)
 
 
 def test_settings_reach_the_instrument_and_go_back_to_safe(

@@ -78,8 +78,8 @@ class SettingsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(self.tabs, 1)
         layout.addLayout(buttons)
-        bridge.snapshot.connect(lambda now, _before: self._show_latency(now))
-        self._show_latency(bridge.now)
+        bridge.snapshot.connect(self._show_latency)  # a bound method, which ends with the dialog
+        self._show_latency(bridge.now, bridge.now)
         bridge.trouble.connect(self._failed)
         self.reload_devices()
         theme_all(self, theme)
@@ -144,11 +144,16 @@ class SettingsDialog(QDialog):
         self.apply.setEnabled(False)
         self.answer.setText(self.tr("Opening …"))
 
-        def opened(_: object) -> None:
-            self._ready(self.tr("It is open."))
-            self._choose(audio=wanted)
+        self._bridge.in_background(lambda: self._open(wanted), self._opened)
 
-        self._bridge.in_background(lambda: self._bridge.instrument.open_audio(wanted), opened)
+    def _open(self, wanted: AudioSettings) -> AudioSettings:
+        """On the helper thread."""
+        self._bridge.instrument.open_audio(wanted)
+        return wanted
+
+    def _opened(self, audio: AudioSettings) -> None:
+        self._ready(self.tr("It is open."))
+        self._choose(audio=audio)
 
     def _failed(self, text: str) -> None:
         if self._busy:
@@ -160,7 +165,7 @@ class SettingsDialog(QDialog):
         self.apply.setEnabled(True)
         self.answer.setText(text)
 
-    def _show_latency(self, now: Telemetry) -> None:
+    def _show_latency(self, now: Telemetry, _before: Telemetry) -> None:
         text = self.tr("{0}: {1} Hz, blocks of {2} frames. Latency {3} ms, jitter {4} ms.")
         shown = text.format(
             now.audio_device or self.tr("No output"), now.rate_hz, now.block_frames,

@@ -65,8 +65,8 @@ class WelcomeDialog(QDialog):
         row.addWidget(start)
         layout.addLayout(row)
         self.setMinimumWidth(480)
-        bridge.snapshot.connect(lambda now, _before: self._show(now))
-        self._show(bridge.now)
+        bridge.snapshot.connect(self._show)  # a bound method, which ends with the dialog
+        self._show(bridge.now, bridge.now)
 
     def _step(self, number: str, title: str, text: QLabel, *buttons: QPushButton) -> QWidget:
         frame, layout = card(name=title)
@@ -83,7 +83,7 @@ class WelcomeDialog(QDialog):
             layout.addLayout(row)
         return frame
 
-    def _show(self, now: Telemetry) -> None:
+    def _show(self, now: Telemetry, _before: Telemetry) -> None:
         output = now.audio_device or self.tr("no output yet")
         self._set(self.output, self.tr("Sound goes to: {0}.").format(output))
         names = ", ".join(name for name in now.midi_inputs if "synth_app" not in name)  # our own port is no keyboard
