@@ -29,7 +29,7 @@ _FEWEST_BANDS = 12  # that make a spectrum
 _DEEPEST_DB = 25.0  # a band's dip counts no further: two partials may cancel as deeply as they like
 _ENVELOPE_S = 0.01
 _SLOW_S = 1.0  # level changes slower than this are no repetition
-_LONGEST_LAG_SHARE = 0.5
+_SHORT_LAG_S, _PAIRS_S = 1.5, 5.0
 _PARTIALS = 10
 _PLACE_CENTS = 40.0  # how far a partial may lie from its harmonic
 _PARTIAL_CENTS = 70.0
@@ -179,15 +179,16 @@ def repetition(wave: Wave, rate_hz: int) -> float:
     """The highest peak of the level-detrended envelope's autocorrelation, -1..1; 1 is a loop.
 
     The envelope is the level in dB every 10 ms, less its own running mean over a second. Lags run from where the
-    autocorrelation first crosses zero to half the length; it is the biased estimate (every lag over the whole length),
-    so that the few pairs of a long lag do not agree by chance.
+    autocorrelation first crosses zero to half the length, and longer ones than 1.5 s only where at least 5 s of pairs
+    remain: a few seconds agree by chance. Every lag is normalised by the pairs it has.
     """
     envelope = envelope_db(wave, rate_hz)
     moves = envelope - _running_mean(envelope, round(_SLOW_S / _ENVELOPE_S))
     count = len(moves)
     padded = np.fft.rfft(moves, 2 * count)
-    lags = int(count * _LONGEST_LAG_SHARE)
-    correlation = np.fft.irfft(np.abs(padded) ** 2)[:lags]
+    short, pairs = round(_SHORT_LAG_S / _ENVELOPE_S), round(_PAIRS_S / _ENVELOPE_S)
+    lags = min(count // 2, max(count - pairs, short))
+    correlation = np.fft.irfft(np.abs(padded) ** 2)[:lags] / (count - np.arange(lags))
     correlation /= max(float(correlation[0]), 1e-12)
     crossings = np.flatnonzero(correlation <= 0.0)
     return float(correlation[crossings[0] :].max()) if len(crossings) else 0.0

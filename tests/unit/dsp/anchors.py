@@ -60,12 +60,10 @@ def anchors() -> Iterator[tuple[str, int, Note]]:
         generator.close()
 
 
-def hold(name: str, pitch: int, note: Note, seed: int = 1) -> Held:
+def hold(name: str, pitch: int, note: Note) -> Held:
     """Hold an anchor and measure it from 4 s on, or from the join where it dies sooner."""
-    walk = SustainWalk(note.log_mel, note.inst_freq, FIRST, LAST, np.random.default_rng(seed))
-    frames = walk.next(round(HELD_S * RATE_HZ / HOP) - LAST + CONFIG.pad_hops)
+    frames, wave = carried_on(note, seed=1)
     own = note.play()
-    wave = np.concatenate([note.play(LAST), note.decoder_at(LAST).push(*frames)])
     held, join, loudest = own[middle_of(FIRST) : middle_of(LAST)], start_of(LAST), figures.loudest_band_db(own, HOP)
     end = figures.audible_until(wave, RATE_HZ)
     start = 4 * RATE_HZ if end > 6 * RATE_HZ else join + HOP
@@ -76,12 +74,24 @@ def hold(name: str, pitch: int, note: Note, seed: int = 1) -> Held:
         figures.compare_pictures(note.held, frames, note.loudest),
         figures.compare(held, wave[start:end], HOP, loudest),
         float(around.steps[middle - 4 : middle + 4].max()),
-        figures.repetition(wave[3200:end], RATE_HZ),
+        float(np.mean([repetition(carried_on(note, seed)[1]) for seed in (1, 2, 3)])),
         figures.repetition(own[3200 : 3 * RATE_HZ - 2 * HOP], RATE_HZ),
         figures.cents_apart(wave[start:end], held, note.frequency_hz, RATE_HZ),
         float(figures.steps_db(wave[join - 3 * HOP : end], HOP, loudest).max()),
         figures.steps_db(own, HOP, loudest),
     )  # fmt: skip
+
+
+def carried_on(note: Note, seed: int) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]:
+    """The frames of a walk and the whole sound, from the note's start on."""
+    walk = SustainWalk(note.log_mel, note.inst_freq, FIRST, LAST, np.random.default_rng(seed))
+    frames = walk.next(round(HELD_S * RATE_HZ / HOP) - LAST + CONFIG.pad_hops)
+    return frames, np.concatenate([note.play(LAST), note.decoder_at(LAST).push(*frames)])
+
+
+def repetition(wave: NDArray[np.float32]) -> float:
+    """Of a note from .2 s on, as long as it is heard; few seconds agree by chance, so three walks are averaged."""
+    return figures.repetition(wave[3200 : figures.audible_until(wave, RATE_HZ)], RATE_HZ)
 
 
 def main() -> None:
