@@ -17,8 +17,9 @@ PLAY_PACKAGES=(
   libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0
   fonts-dejavu-core
 )
-# What the tests drive it with: a sound server and a screen that need no hardware, and the trainer's soundfont player.
-CHECK_PACKAGES=(jackd2 xvfb xauth xdotool libfluidsynth3)
+# What the tests drive it with: a sound server and a screen that need no hardware, the bus screen readers listen to, and
+# the trainer's soundfont player.
+CHECK_PACKAGES=(jackd2 xvfb xauth xdotool dbus at-spi2-core libfluidsynth3)
 
 OLDEST_UV=0.5.0
 
