@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ Answers = Iterator[dict[str, Any]]
 _WARM_TIMEOUT_S = 60.0
 _TEMPLATE_SAMPLES = 4096
 _CHANNEL = 0
+_PANEL_OPENS_S = 2.0
 
 
 def main() -> None:
@@ -35,10 +37,14 @@ def main() -> None:
     }  # fmt: skip
     try:
         for answer in children[name](**arguments):
-            sys.stdout.write(json.dumps(answer) + "\n")
-            sys.stdout.flush()
+            _say(answer)
     except SynthAppError as error:
-        sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
+        _say({"error": str(error)})
+
+
+def _say(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
 
 
 def stream(seconds: float, seed: int, compiled: bool) -> Answers:
@@ -75,7 +81,13 @@ def stream(seconds: float, seed: int, compiled: bool) -> Answers:
 
 
 def instrument(
-    model: str, ahead: bool, template: str = "", key: int = 60, velocity: int = 100, patience_s: float = 0.0
+    model: str,
+    ahead: bool,
+    template: str = "",
+    key: int = 60,
+    velocity: int = 100,
+    patience_s: float = 0.0,
+    panel: bool = False,
 ) -> Answers:
     """The whole instrument, playing; answers once it is ready to be measured, and each time with what it saw since.
 
@@ -83,6 +95,7 @@ def instrument(
         ahead: render ahead of the hands, as it always does; first ``key`` is made to be in the cache, and the beginning
             of its note is written to ``template``. Otherwise every key stays cold until it is struck.
         patience_s: how long to wait for all rendering ahead to be done.
+        panel: open the panel meanwhile (drawn, but on no screen).
     """
     from synth_app.app.bench import watch
 
@@ -91,9 +104,30 @@ def instrument(
         log = watch.StampLog(core.memory)
         t = live.telemetry()
         with _repeating(log.note, 0.01):
-            yield {"warm": warm, "block": t.block_frames, "rate_hz": t.rate_hz, "latency_ms": t.latency_ms,
-                   "model": t.model, "provider": t.provider}  # fmt: skip
-            yield from _reports(core, stage, log)
+            ready = {"warm": warm, "block": t.block_frames, "rate_hz": t.rate_hz, "latency_ms": t.latency_ms,
+                     "model": t.model, "provider": t.provider}  # fmt: skip
+            if panel:
+                _under_a_panel(live, chain([ready], _reports(core, stage, log)))
+            else:
+                yield ready
+                yield from _reports(core, stage, log)
+
+
+def _under_a_panel(live: Any, answers: Answers) -> None:
+    """Show the panel, which needs the main thread, and give the answers from another until they end."""
+    from synth_app.app.panel import show
+    from synth_app.app.settings import Settings, SettingsFile
+
+    done = threading.Event()
+
+    def answer() -> None:
+        time.sleep(_PANEL_OPENS_S)
+        for item in answers:
+            _say(item)
+        done.set()
+
+    threading.Thread(target=answer, daemon=True).start()
+    show(live, Settings(panel={"first_run": False}), SettingsFile(), done)
 
 
 def slider(model: str, jumps: int, sweep_s: float, seed: int) -> Answers:
@@ -154,6 +188,7 @@ def _reports(core: Any, stage: Any, log: Any) -> Answers:
             "delays_ms": watch.delays_ms(struck, log, core.memory.rate_hz).tolist(),
             "posted_ms": [(s.posted_ns - s.stamp_ns) * 1e-6 for s in struck],
             "errors_frames": watch.errors_frames(struck).tolist(),
+            "on_time": [s.started_frame == s.due_frame for s in struck],
             **{name: now[name] - before[name] for name in now},
         }
         stage.struck.clear()

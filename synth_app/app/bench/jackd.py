@@ -37,7 +37,7 @@ def child_environment(folder: Path) -> dict[str, str]:
     for name in ("CONFIG", "DATA", "STATE"):
         env[f"XDG_{name}_HOME"] = str(folder / "home" / name.lower())
     jack = {"JACK_DEFAULT_SERVER": SERVER_NAME, "JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
-    return {**env, **jack, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+    return {**env, **jack, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "QT_QPA_PLATFORM": "offscreen"}
 
 
 @contextlib.contextmanager
