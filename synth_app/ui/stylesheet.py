@@ -39,6 +39,7 @@ QToolButton::menu-indicator, QPushButton::menu-indicator { image: none; width: 0
 
 QLineEdit, QPlainTextEdit, QComboBox, QSpinBox, QDoubleSpinBox { background: $raised; border: 1px solid $outline;
     border-radius: ${r6}px; padding: ${p4}px ${p8}px; min-height: ${p18}px; }
+QLineEdit, QPlainTextEdit { placeholder-text-color: $muted; }
 QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {
     border: 2px solid $focus; padding: ${p3}px ${p7}px; }
 QComboBox::drop-down { border: none; width: ${p22}px; }
@@ -62,7 +63,8 @@ QCheckBox { spacing: ${p8}px; min-height: ${p20}px; }
 QCheckBox::indicator, QListView::indicator { width: ${p14}px; height: ${p14}px; border: 1px solid $outline;
     border-radius: ${r4}px; background: $raised; }
 QCheckBox::indicator:checked, QListView::indicator:checked { background: $accent; border-color: $accent; }
-QCheckBox:focus::indicator { border: 2px solid $focus; }
+QCheckBox:focus { color: $focus; }
+QCheckBox::indicator:focus { border: 2px solid $focus; }
 QScrollArea { border: none; background: transparent; }
 QScrollArea > QWidget > QWidget { background: transparent; }
 QScrollBar:vertical { width: ${p10}px; background: transparent; margin: 0; }

@@ -65,6 +65,7 @@ class RainbowModel:
         self._bins = np.minimum(hz * FFT_SAMPLES / rate_hz, FFT_SAMPLES / 2 - 2)
         self._heard = hz < rate_hz / 2
         self._full_db = QUIETEST_FULL_DB
+        self._last = np.zeros((rows, 1, 3), dtype=np.uint8)
 
     def add(self, scope: NDArray[np.float32], end_frame: int) -> NDArray[np.uint8]:
         """Take a snapshot's samples and return the new columns, uint8 ``[rows, columns, 3]``, oldest first."""
@@ -75,14 +76,17 @@ class RainbowModel:
             return np.zeros((self.rows, 0, 3), dtype=np.uint8)
         backs = self._owed + self.hop * np.arange(count - 1, -1, -1)  # how far before the end each column ends
         known = [int(back) for back in backs if back + FFT_SAMPLES < self._tape.whole]
-        missed = np.zeros((self.rows, count - len(known), 3), dtype=np.uint8)  # a gap is dark, not a flash
         if not known:
-            return missed
+            return np.repeat(self._last, count, axis=1)
         tape = self._tape.samples
         ends = [tape.size - back for back in known]
         pairs = np.stack([tape[e - FFT_SAMPLES - shift : e - shift] for e in ends for shift in (1, 0)])
         spectra = np.fft.rfft(pairs * self._window, axis=1).reshape(len(known), 2, -1)
-        return np.concatenate((missed, self._colour(spectra[:, 0], spectra[:, 1])), axis=1)
+        columns = self._colour(spectra[:, 0], spectra[:, 1])
+        missed = count - len(known)  # a gap is painted over by its neighbours
+        before, after = np.repeat(self._last, missed // 2, axis=1), np.repeat(columns[:, :1], -(-missed // 2), axis=1)
+        self._last = columns[:, -1:]
+        return np.concatenate((before, after, columns), axis=1)
 
     def _colour(self, before: NDArray[np.complex128], after: NDArray[np.complex128]) -> NDArray[np.uint8]:
         """Columns from spectra one sample apart: the phase step between them is the instantaneous frequency."""
