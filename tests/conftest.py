@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from synth_app.app.paths import ensure_numba_cache
+from synth_app.app.paths import ensure_numba_cache
 from tests.helpers import jack
 from tests.helpers.log_rule import _log_rule, expect_log
 
@@ -23,7 +24,12 @@ settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the tests a home of their own: nothing of the person at the machine is read or written."""
+    """Give the tests a home of their own: nothing of the person at the machine is read or written.
+
+    But for compiled code, which is named after its source and takes a while to make: that stays from run to run, and
+    the programs that tests start find it, too.
+    """
+    ensure_numba_cache()
     ensure_numba_cache()  # compiled code is kept from run to run
     home = Path(tempfile.mkdtemp(prefix="synth-app-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
