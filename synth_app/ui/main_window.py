@@ -446,7 +446,7 @@ class MainWindow(QMainWindow):
         self.morphing.tick()
         self.pad_pane.pad.set_sounding(now.sounding_weights)
         self.pad_pane.pad.tick()
-        lit = {voice.pitch: voice.level for voice in now.voices if voice.phase not in ("RELEASING", "DYING")}
+        lit = {voice.pitch: voice.level for voice in now.voices if voice.phase not in ("releasing", "dying")}
         self.keys.keyboard.set_lit(lit | dict.fromkeys(self.player.held.pitches, 1.0))
         self.top.meter.update_levels(now_s, now.peak_left, now.peak_right)
         self.top.lamp.tick(input_activity(now, before))

@@ -139,7 +139,7 @@ class FakeInstrument:
         peak = float(np.max(np.abs(scope))) if scope.size else 0.0
         snapshot = Telemetry(
             time_ns=round(now * 1e9), frame=self._frame, peak_left=peak, peak_right=0.9 * peak,
-            voices=tuple(VoiceView(p, 0, p, "SOUNDING", v / 127) for p, (v, _) in sorted(self.held.items())),
+            voices=tuple(VoiceView(p, 0, p, "sounding", v / 127) for p, (v, _) in sorted(self.held.items())),
             asked_weights=self.patch.weights, sounding_weights=self._sounding, patch_name=self.patch.name,
             patch_revision=self._revision, latency_ms=7.3, jitter_ms=0.2, callbacks=self._frame // 256,
             cpu_load=0.04 + 0.01 * len(self.held), queue=3 * len(self.held), cache_notes=240, cache_bytes=180 << 20,

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from synth_app.core.events import NoteOff, NoteOn, Panic, PitchBend, SetMorph, SetParam
 from synth_app.engine.telemetry import VoiceView
+from synth_app.engine.voices import Phase
 from synth_app.ui.dialogs.help import HelpDialog
 from synth_app.ui.dialogs.save_dialog import SaveDialog
 from synth_app.ui.dialogs.welcome import WelcomeDialog
@@ -299,7 +300,7 @@ def test_wheels_and_pedal(window: MainWindow, fake: FakeInstrument) -> None:
 def test_panic_says_what_it_silenced(window: MainWindow, fake: FakeInstrument) -> None:
     QTest.keyPress(window, Qt.Key.Key_A)
     window.keys.sustain.click()
-    fake.extra_telemetry = {"voices": (VoiceView(1, 0, 60, "SOUNDING", 1.0), VoiceView(2, 3, 67, "SOUNDING", 1.0))}
+    fake.extra_telemetry = {"voices": (VoiceView(1, 0, 60, "sounding", 1.0), VoiceView(2, 3, 67, "sounding", 1.0))}
     window.bridge.poll()
     window.timbres.search.setFocus()
     QTest.keyClick(window.timbres.search, Qt.Key.Key_Escape)
@@ -318,6 +319,9 @@ def test_sounding_keys_light_up(window: MainWindow, fake: FakeInstrument) -> Non
     fake.post(NoteOn(0, 0, 64, 100, "keyboard"))
     window.bridge.poll()
     assert window.keys.keyboard._lit == {64: pytest.approx(100 / 127)}
+    fake.extra_telemetry = {"voices": (VoiceView(1, 0, 64, Phase.RELEASING.value, 0.5),)}
+    window.bridge.poll()
+    assert window.keys.keyboard._lit == {}, "let go, though it still rings"
 
 
 # ---------------------------------------------------------------------- controls and undo
