@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from synth_app.app.paths import ensure_numba_cache
-from synth_app.app.paths import ensure_numba_cache
 from tests.helpers import jack
 from tests.helpers.log_rule import _log_rule, expect_log
 
@@ -30,7 +29,6 @@ def pytest_configure(config: pytest.Config) -> None:
     the programs that tests start find it, too.
     """
     ensure_numba_cache()
-    ensure_numba_cache()  # compiled code is kept from run to run
     home = Path(tempfile.mkdtemp(prefix="synth-app-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     os.environ["HOME"] = str(home)
