@@ -50,10 +50,3 @@ def jack_server(_jack_server: jack.JackServer) -> jack.JackServer:
     """A dummy JACK server that waits for its clients: nothing is lost, so what was played can be judged."""
     _jack_server.ensure(jack.ServerMode())
     return _jack_server
-
-
-@pytest.fixture
-def async_jack_server(_jack_server: jack.JackServer) -> jack.JackServer:
-    """A dummy JACK server that waits for nobody, with a long period: glitches of the program show in a recording."""
-    _jack_server.ensure(jack.ServerMode(period=512, synchronous=False))
-    return _jack_server
