@@ -29,9 +29,6 @@ from synth_app.timbre.patch import Patch, PatchAnchor
 DELAY_BLOCKS = 2
 """The designed delay from an event to its frame, in blocks: one for the hand-over and one for the block being mixed."""
 
-OFFLINE_BLOCK_FRAMES = 512
-"""Frames mixed at a time when nobody waits."""
-
 GREETING = "Welcome"
 """The factory preset that greets a player who has none yet."""
 
@@ -76,8 +73,7 @@ def build_core(
     """
     finisher = Finisher(generator.info, memory.rate_hz)
     board = DemandBoard()
-    lead = 0 if live else 2 * round(OFFLINE_BLOCK_FRAMES * finisher.rate_hz / memory.rate_hz)
-    streams = StreamWorker(finisher, lambda voice_id, chunk: control.take_chunk(voice_id, chunk), lead)
+    streams = StreamWorker(finisher, lambda voice_id, chunk: control.take_chunk(voice_id, chunk))
     control = ControlLoop(
         Performer(palette, settings),
         Stage(memory),

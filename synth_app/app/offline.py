@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.adapters.audio_file import WavFile
-from synth_app.app.compose import OFFLINE_BLOCK_FRAMES, Core, build_core
+from synth_app.app.compose import Core, build_core
 from synth_app.core.events import Event, NoteOff, NoteOn
 from synth_app.engine.callback import MixerMemory
 from synth_app.engine.inbox import Inbox
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 TAIL_LIMIT_S = 20.0
 DEFAULT_RATE_HZ = 48_000
+BLOCK_S = 0.005
+"""Mixed at a time. Well below a stream's lead, so that streams decide as they do live; otherwise of no consequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +50,31 @@ class RenderReport:
         return self.seconds / self.elapsed_s if self.elapsed_s else 0.0
 
 
+def block_frames(rate_hz: int) -> int:
+    """Frames mixed at a time."""
+    return round(BLOCK_S * rate_hz)
+
+
 def play_score(core: Core, events: Sequence[Event], end_ns: int) -> Iterator[NDArray[np.float32]]:
     """Play events through a core, yielding float32 ``[frames, 2]`` blocks until everything has died away.
 
     The limiter's delay is taken off the front, so an event at time 0 sounds at the first frame.
     """
     skip = look_ahead_frames(core.memory.rate_hz)
+    block = block_frames(core.memory.rate_hz)
     frame, at = 0, 0
     end_frame = round(end_ns * core.memory.rate_hz / 1e9) + skip
     limit = end_frame + round(TAIL_LIMIT_S * core.memory.rate_hz)
     while frame < limit:
-        stop_ns = round((frame + OFFLINE_BLOCK_FRAMES) * 1e9 / core.memory.rate_hz)
+        stop_ns = round((frame + block) * 1e9 / core.memory.rate_hz)
         due: list[Event] = []
         while at < len(events) and events[at].time_ns < stop_ns:
             due.append(events[at])
             at += 1
-        _settle(core, stop_ns, due)
-        out = np.empty((OFFLINE_BLOCK_FRAMES, 2), np.float32)
+        _settle(core, stop_ns, due, block)
+        out = np.empty((block, 2), np.float32)
         core.memory.mix(out)
-        frame += OFFLINE_BLOCK_FRAMES
+        frame += block
         if skip:
             dropped = min(skip, len(out))
             out, skip = out[dropped:], skip - dropped
@@ -75,15 +83,13 @@ def play_score(core: Core, events: Sequence[Event], end_ns: int) -> Iterator[NDA
             return
 
 
-def _settle(core: Core, now_ns: int, events: Sequence[Event]) -> None:
-    """Step control, streams and worker until every voice has the samples of the coming block."""
+def _settle(core: Core, now_ns: int, events: Sequence[Event], frames: int) -> None:
+    """Step control, worker and streams until every voice has the samples of the coming block.
+
+    The worker goes first: a stream never has to make do with less than it asked for.
+    """
     core.control.step(now_ns, events)
-    while True:
-        worked = core.streams.step()
-        if core.control.needs_samples(OFFLINE_BLOCK_FRAMES):
-            worked = core.worker.step() or worked
-        if not worked:
-            return
+    while (core.control.needs_samples(frames) and core.worker.step()) or core.streams.step():
         core.control.step(now_ns, ())
 
 

@@ -162,19 +162,17 @@ class ControlLoop:
 
     def needs_samples(self, frames: int) -> bool:
         """Whether some voice lacks what the next ``frames`` output frames will read (for those who can wait)."""
-        for voice in self._voices.values():
-            if voice.waiting:
-                return True
-            reach = self.stage.position(voice.slot, voice.voice_id) + 2.0 * frames * voice.rate * self._note_ratio
-            stream = self.streams.get(voice.voice_id)
-            if voice.coming is not None or (stream is not None and stream.target is not None and not stream.ended):
-                return True
-            if stream is not None and stream.chunk is not None:
-                if not stream.ended and stream.chunk.edge < reach + self._lead_samples:
-                    return True
-            elif not voice.note.complete and voice.note.available < reach + self._lead_samples:
-                return True
-        return False
+        return any(voice.waiting or self._lacks_samples(voice, frames) for voice in self._voices.values())
+
+    def _lacks_samples(self, voice: EngineVoice, frames: int) -> bool:
+        position = self.stage.position(voice.slot, voice.voice_id)
+        reach = position + 2.0 * frames * voice.rate * self._note_ratio + self._lead_samples
+        stream = self.streams.get(voice.voice_id)
+        if stream is not None and (voice.coming is not None or not self.streams.provided(stream, reach)):
+            return True
+        if stream is not None and stream.chunk is not None:
+            return False
+        return not voice.note.complete and voice.note.available < reach
 
     # -- a step --------------------------------------------------------------------------------------------------
 
@@ -304,7 +302,8 @@ class ControlLoop:
         latched = voice.phase is Phase.LATCHED
         voice.phase = Phase.SOUNDING
         playhead = partial(self.stage.position, slot, voice.voice_id)
-        self.streams.begin(Stream(voice.voice_id, voice.note, playhead, np.random.default_rng(voice.voice_id)))
+        rng = np.random.default_rng(voice.voice_id)
+        self.streams.begin(Stream(voice.voice_id, voice.note, playhead, rng, voice.rate * voice.ratio))
         if latched:
             shortest = 0 if due_frame else self.delay_frames  # a release in the same block would be late
             self._release(voice, voice.start_frame + max(shortest, voice.held_frames))
@@ -343,6 +342,7 @@ class ControlLoop:
         if voice is None or voice.phase is not Phase.SOUNDING:
             return
         voice.coming = self.cache.want(action.note_key, action.latent)
+        voice.coming_at = self._position(voice, max(self._frame(action.time_ns), voice.begin_frame))
         self._planning.voices_changed = True
 
     def _follow(self) -> None:
@@ -350,6 +350,7 @@ class ControlLoop:
         for voice in self._voices.values():
             stream = self.streams.get(voice.voice_id)
             if voice.coming is not None and stream is not None and stream.target is None:
+                stream.target_at = voice.coming_at  # before the target, which the stream's thread waits for
                 stream.target, voice.coming = voice.coming, None
                 self._planning.voices_changed = True
 
@@ -398,6 +399,9 @@ class ControlLoop:
         voice.anchor_position = self._position(voice, frame)
         voice.anchor_frame = frame
         voice.rate, voice.vibrato = action.rate, action.vibrato
+        stream = self.streams.get(voice.voice_id)
+        if stream is not None:
+            stream.rate = action.rate
         for slot, ratio in ((voice.slot, voice.ratio), (voice.stand_in, voice.stand_in_ratio)):
             if slot >= 0:
                 rate = action.rate * self._note_ratio * ratio

@@ -124,7 +124,7 @@ class Planning:
         demands = []
         if stream is None or stream.chunk is None:
             start = voice.due_frame if voice.waiting else voice.start_frame
-            stop = self._finisher.frame_of_sample(stream.release_at) if stream and stream.released else release
+            stop = self._streams.heard_until(stream) if stream and stream.released else release
             demands.append(Demand(note, 0, stop, True, lambda: start + note.available / rate))
         if voice.phase is Phase.RELEASING:
             demands.append(Demand(stream.note if stream else note, release - RELEASE_CONTEXT, frames, False, now))

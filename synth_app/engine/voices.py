@@ -38,7 +38,8 @@ class EngineVoice:
         anchor_frame, anchor_position: a frame, and the sample of the note that plays at it; every bend moves them.
         ratio: transposition of the note its slot plays (other than 1 when a short note kept its stand-in).
         held_frames: for LATCHED: how long the key was down.
-        coming: the note its morph asks for next, while its stream still waits for the one before.
+        coming: the note its morph asks for next, while its stream still waits for the one before; and the sample
+            (coming_at) from which it was asked for.
         stand_in: the slot in which a stand-in sounds for it, or -1; with its note, transposition and first frame.
     """
 
@@ -58,6 +59,7 @@ class EngineVoice:
     gain_left: float = 0.0
     gain_right: float = 0.0
     coming: Note | None = None
+    coming_at: float = 0.0
     stand_in: int = -1
     stand_in_note: Note | None = None
     stand_in_ratio: float = 1.0

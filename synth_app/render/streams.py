@@ -6,6 +6,10 @@ from another note's, from a walk over the sustain frames, or from the model's re
 it, so nothing is ever cross-faded. A stream writes only a little ahead of its voice's playhead, so that what a hand
 does is heard at once.
 
+Where a wish takes effect is a matter of its own place in the voice's time, not of when a thread came round to it: at
+the first frame that begins :data:`LEAD_S` or more after it. So a take replayed offline, in blocks of any size, gives
+the same samples, as long as live nobody came late.
+
 Streams are stepped by a thread of their own: a frame costs it a fraction of a millisecond, and no render may delay it.
 """
 
@@ -26,10 +30,10 @@ from synth_app.spectral.streaming import StreamingDecoder
 
 CHUNK_S = 4.0
 LEAD_S = 0.012
-"""A stream is written at least this far ahead of its playhead, and at most a hop further."""
+"""A stream is written so far ahead of its playhead, and at most a hop further; wishes take effect as much later."""
 
-ENTRY_S = 0.012
-"""A stream takes over no sooner than this after the playhead, so that it is there in time."""
+EARLY_FRAMES = 2
+"""A stream that goes on where its note runs out may begin so much before it is due: nothing is lost by it."""
 
 PREPARE_S = 0.3
 """So long before its note runs out, a held voice's walk is built."""
@@ -92,17 +96,20 @@ class Stream:
         voice_id: whose. position: the voice's playhead, in samples of its timeline.
         note: the note it began on.
         rng: of the walk.
-        released, target: wishes: end now; follow this note (its latent's note of the same pitch).
-        release_at: the voice's sample at which its key was let go.
+        rate: how fast the voice plays, as a ratio.
+        released, target: wishes: end; follow this note (its latent's note of the same pitch).
+        release_at, target_at: the voice's samples at which these were wished.
     """
 
     voice_id: int
     note: Note
     position: Callable[[], float]
     rng: np.random.Generator
+    rate: float = 1.0
     released: bool = False
     release_at: float = 0.0
     target: Note | None = None
+    target_at: float = 0.0
     ended: bool = False
     frame: int = -1  # next frame to decode, on the voice's own timeline
     decoder: StreamingDecoder | None = None
@@ -122,14 +129,11 @@ class StreamWorker:
     Args:
         finisher: knows the frames' geometry and makes decoders.
         on_chunk: told (voice_id, chunk) when the mixer should go over to a chunk (any thread may be meant by it).
-        lead_samples: how far ahead to write, beside :data:`LEAD_S` (offline, a block).
     """
 
-    def __init__(self, finisher: Finisher, on_chunk: Callable[[int, Chunk], None], lead_samples: int = 0) -> None:
+    def __init__(self, finisher: Finisher, on_chunk: Callable[[int, Chunk], None]) -> None:
         self._finisher = finisher
         self._on_chunk = on_chunk
-        self._lead = max(round(LEAD_S * finisher.rate_hz), lead_samples)
-        self._entry = max(round(ENTRY_S * finisher.rate_hz), lead_samples)
         self._join = finisher.release_frame - SMEAR_FRAMES
         self._streams: dict[int, Stream] = {}
         self._warm_up()
@@ -159,8 +163,33 @@ class StreamWorker:
 
     def needed_from(self, stream: Stream) -> int:
         """The first frame of its target that a stream will use; a walk needs all that were held."""
-        at = stream.frame if stream.frame >= 0 else self._soonest(stream.position())
+        at = stream.frame if stream.frame >= 0 else self._frame_after(stream, stream.position())
+        at = max(at, self._frame_after(stream, stream.target_at))
         return self._finisher.first_frame if stream.walk is not None or at >= self._join else at
+
+    def heard_until(self, stream: Stream) -> int:
+        """The frame up to which a stream's note must be decoded, for the stream to take over from it.
+
+        That is a hop beyond the switch, or the mixer would see the note's edge coming and fade before it got there.
+        """
+        wish = stream.release_at if stream.released else 0.0
+        frame = self._frame_after(stream, max(wish, stream.position()))
+        return min(self._finisher.frames, (frame if stream.released else max(frame, self._join)) + 1)
+
+    def provided(self, stream: Stream, sample: float) -> bool:
+        """Whether all frames are rendered that a stream will use up to a sample of its voice (for who can wait)."""
+        finisher, note = self._finisher, stream.note
+        if stream.ended:
+            return True
+        if stream.target is not None and not stream.released:
+            return False
+        if not stream.released and self._frame_after(stream, sample) + EARLY_FRAMES < self._join:
+            return True
+        if stream.chunk is None and note.next_frame < self.heard_until(stream):
+            return False
+        if stream.released:
+            return stream.tail is not None or note.has(finisher.release_frame - RELEASE_CONTEXT, finisher.frames)
+        return stream.walk_note is note or note.has(finisher.first_frame, self._join)
 
     # -- the stream thread's side --------------------------------------------------------------------------------
 
@@ -178,7 +207,7 @@ class StreamWorker:
         return any(self._enter(s, s.position()) for s in coming) or any(map(self._prepare, coming)) or worked
 
     def _keep_ahead(self, stream: Stream) -> bool:
-        edge = stream.position() + self._lead
+        edge = stream.position() + LEAD_S * self._finisher.rate_hz * stream.rate
         worked = False
         while not stream.ended and stream.chunk is not None and stream.chunk.edge < edge:
             self._advance(stream)
@@ -204,14 +233,18 @@ class StreamWorker:
     def _enter(self, stream: Stream, position: float) -> bool:
         """Position a decoder where the voice will leave its note; False while that is too early or not rendered."""
         finisher, note = self._finisher, stream.note
-        frame = soonest = self._soonest(position)
+        frame = soonest = self._frame_after(stream, position)
         if stream.released:
-            frame = max(frame, int(stream.release_at // finisher.hop) + finisher.lead_frames + 1)
-        elif stream.target is None or not self._usable(stream, stream.target):
-            frame = max(self._join, frame)
-        if frame > soonest or frame >= finisher.frames:  # not yet: a stream begins when its voice gets there
+            frame = max(frame, self._frame_after(stream, stream.release_at))
+        elif stream.target is not None and self._usable(stream, stream.target):
+            frame = max(frame, self._frame_after(stream, stream.target_at))
+        else:
+            frame = max(frame, self._join)
+            if frame > soonest + EARLY_FRAMES:  # its note goes on for a while, and its hand may do something else
+                return False
+        if frame >= finisher.frames:
             return False
-        if note.next_frame < frame or not note.has(finisher.first_frame, frame):
+        if note.next_frame < min(frame + 1, finisher.frames) or not note.has(finisher.first_frame, frame):
             return False
         decoder, before = finisher.decoder_at(note, frame)
         switch = (frame - finisher.lead_frames) * finisher.hop
@@ -224,9 +257,10 @@ class StreamWorker:
         self._on_chunk(stream.voice_id, chunk)
         return True
 
-    def _soonest(self, position: float) -> int:
-        """The first frame that a stream could still change for a voice at this sample."""
-        return int((position + self._entry) // self._finisher.hop) + self._finisher.lead_frames + 1
+    def _frame_after(self, stream: Stream, sample: float) -> int:
+        """The first frame that begins a lead or more after a sample of the voice."""
+        lead = LEAD_S * self._finisher.rate_hz * stream.rate
+        return int((sample + lead) // self._finisher.hop) + self._finisher.lead_frames + 1
 
     @property
     def _chunk_samples(self) -> int:
@@ -258,10 +292,11 @@ class StreamWorker:
 
     def _next_frame(self, stream: Stream) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
         """The stream's next frame, float32 ``[1, bins]`` each, and whether it is the last."""
-        if stream.released:
+        if stream.released and stream.frame >= self._frame_after(stream, stream.release_at):
             return self._release_frame(stream)
         note = stream.note
-        if stream.target is not None and self._usable(stream, stream.target):
+        due = stream.frame >= self._frame_after(stream, stream.target_at)
+        if stream.target is not None and due and not stream.released and self._usable(stream, stream.target):
             note = stream.note = stream.target
             stream.target = None
         if stream.frame < self._join and stream.walk is None and note.has(stream.frame, stream.frame + 1):

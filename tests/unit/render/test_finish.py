@@ -14,7 +14,7 @@ from synth_app.render.note import Note
 from synth_app.spectral.codec import decode
 from synth_app.spectral.config import PhaseConvention, SpectralConfig
 from tests.helpers.listen import cents_off, pitch_hz
-from tests.unit.render.conftest import Recording
+from tests.unit.render.recording import Recording
 
 NewNote = Callable[..., Note]
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from synth_app.core.units import pitch_to_hz
 from synth_app.render.finish import Finisher
 from synth_app.render.note import Note
-from synth_app.render.streams import CHUNK_S, ENTRY_S, Chunk, Stream, StreamWorker
+from synth_app.render.streams import CHUNK_S, LEAD_S, Chunk, Stream, StreamWorker
 from tests.helpers.listen import cents_off, pitch_hz
 from tests.unit.engine.desk import steepest
-from tests.unit.render.conftest import Recording
+from tests.unit.render.recording import Recording
 
 RATE_HZ = 48_000
 BLOCK = 128
@@ -127,7 +127,7 @@ def test_a_released_note_ends_from_where_it_is_without_a_step(held_s: float, fin
     own = note.audio[RATE_HZ : 2 * RATE_HZ].astype(float)
     assert listener.stream.ended
     assert steepest(wave[100:]) < 1.1 * steepest(own)
-    soon = at + round((ENTRY_S + 0.1) * RATE_HZ)
+    soon = at + round((LEAD_S + 0.1) * RATE_HZ)
     assert _rms_db(wave[soon : soon + 2400]) < _rms_db(wave[at - 900 : at]) - 1.0, "it begins at once"
     assert _rms_db(wave[at + RATE_HZ // 2 : at + RATE_HZ]) < _rms_db(own) - 15.0
     assert abs(wave[-1]) < 1e-3 * np.abs(own).max()

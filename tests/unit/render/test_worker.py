@@ -10,7 +10,7 @@ from synth_app.render.board import Demand, DemandBoard
 from synth_app.render.finish import Finisher
 from synth_app.render.note import Note
 from synth_app.render.worker import FRAMES_SLICE, RenderWorker
-from tests.unit.render.conftest import Recording
+from tests.unit.render.recording import Recording
 
 NewNote = Callable[..., Note]
 
