@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +178,16 @@ class MainWindow(QMainWindow):
         self._fit_columns(force=True)
         self.pictures.setVisible(self.height() >= theme.px(_SHORT))
 
+    def _order_focus(self) -> None:
+        """Tab goes as the eye does: the top bar, the browsers, the pad, the controls, the keys, the status line."""
+        groups = (self.top, self.left, self.pad_pane, self.right, self.keys, self.status)
+        chain: list[QWidget] = []
+        for group in groups:
+            inside = (w for w in group.findChildren(QWidget) if w.window() is self)  # not the lists of combo boxes
+            chain += [w for w in inside if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        for before, after in pairwise(chain):
+            QWidget.setTabOrder(before, after)
+
     def _fit_columns(self, force: bool = False) -> None:
         """In a narrow window the side columns fold away; the player can still open each."""
         narrow = self.width() < self.theme.px(_NARROW)
@@ -243,6 +254,7 @@ class MainWindow(QMainWindow):
         if old is None or [a.name for a in old.anchors] != names:
             self.weights.set_anchors(names, slots)
             self.timbres.set_on_pad(dict(zip(names, slots, strict=True)))
+            self._order_focus()
         self.pad_pane.pad.set_anchors(names, places_of(patch), slots)
         jumped = before is None or before.path != after.path or len(before.patch.anchors) != len(names)
         self.pad_pane.pad.set_morph(after.handle, patch.weights, jump=jumped)

@@ -617,6 +617,27 @@ def test_tab_reaches_every_control(window: MainWindow) -> None:
     assert {type(w).__name__ for w in wanted - reached} == set()
 
 
+def test_tab_goes_as_the_eye_does(window: MainWindow) -> None:
+    window.tasks.add_anchor("Oboe")
+    groups = (window.top, window.left, window.pad_pane, window.right, window.keys, window.status)
+    widget, visited = window.top.browser, []
+    for _ in range(400):
+        group = next((i for i, group in enumerate(groups) if group.isAncestorOf(widget)), None)
+        if group is not None and (not visited or visited[-1] != group):
+            visited.append(group)
+        widget = widget.nextInFocusChain()
+        if widget is window.top.browser:
+            break
+    assert visited[:6] == [0, 1, 2, 3, 4, 5]
+    rows = window.weights.rows
+    chain, widget = [], rows[0].lock
+    while widget is not window.keys.bend:
+        chain.append(widget)
+        widget = widget.nextInFocusChain()
+    sliders = [w for w in chain if w in [row.slider for row in rows]]
+    assert sliders == [row.slider for row in rows], "the weights one after the other, the new one too"
+
+
 @pytest.mark.parametrize("zoom", [1.0, 1.25, 1.5, 2.0])
 def test_no_words_are_cut_off(make_window: Callable[..., MainWindow], zoom: float) -> None:
     window = make_window(PanelSettings(first_run=False, zoom=zoom), (1360, 860))
