@@ -75,7 +75,8 @@ def bench(
 ) -> None:
     """Measure the callback, the generator, start-up, latency, jitter and memory on this machine.
 
-    Takes a quarter of an hour; --quick and --only take less. A scenario that needs what is not at hand (a JACK server, CUDA) says so in the table.
+    Takes a quarter of an hour; --quick and --only take less. A scenario that needs what is not at hand (a JACK server,
+    CUDA) says so in the table.
     """
     from synth_app.app.bench.run import run_bench
 
