@@ -39,19 +39,19 @@ class WavFile:
         """Append float32 ``[frames, 2]``.
 
         Raises:
-            FileFormatError: the disk is full or gone; nothing of the file stays.
+            FileFormatError: the disk is full or gone. What fitted can still be kept (:meth:`close`) or not
+                (:meth:`discard`).
         """
         try:
             self._file.write(samples)
         except _LIBRARY_ERRORS as error:
-            self.discard()
             raise FileFormatError(f"{self.path} could not be written on; is the disk full?") from error
 
     def close(self) -> None:
         """Finish the file and give it its name.
 
         Raises:
-            FileFormatError: as :meth:`write`.
+            FileFormatError: the disk is full or gone; nothing of the file stays.
         """
         try:
             self._file.close()
@@ -104,9 +104,17 @@ class Recorder:
                 self._file.write(tap[start : start + count])
                 self._next += count
         except FileFormatError as error:
-            self.error = error
+            self.error = self._keep_what_fitted(error)
             return False
         return True
+
+    def _keep_what_fitted(self, error: FileFormatError) -> FileFormatError:
+        """A take cannot be played again: what is on the disk stays there."""
+        try:
+            self._file.close()
+        except FileFormatError:
+            return error
+        return FileFormatError(f"{self.path} could not be written on (is the disk full?); what was recorded is kept.")
 
     def stop(self) -> Path:
         """End the recording and return its path.
@@ -129,5 +137,9 @@ def write_wav(path: Path, samples: NDArray[np.float32], rate_hz: int) -> None:
         FileFormatError: it cannot be written.
     """
     file = WavFile(path, rate_hz)
-    file.write(samples)
+    try:
+        file.write(samples)
+    except BaseException:
+        file.discard()
+        raise
     file.close()

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 SWITCH_INTERVAL_S = 0.0002
 """Python's default of 5 ms lets one busy thread hold up a note by as much (DESIGN section 3)."""
 
+HEADLESS_POLL_S = 0.2
+
 
 def run(options: LiveOptions) -> int:
     """Play until told to stop; returns the exit code.
@@ -40,8 +42,7 @@ def run(options: LiveOptions) -> int:
         sys.stdout.write(ready_line(instrument) + "\n")
         sys.stdout.flush()
         if options.headless:
-            while not stop.wait(0.2):
-                pass
+            _wait(instrument, stop)
         else:
             from synth_app.app.panel import show
 
@@ -53,6 +54,17 @@ def run(options: LiveOptions) -> int:
             signal.signal(number, handler)
         _remember(instrument, settings, file)
     return 0
+
+
+def _wait(instrument: LiveInstrument, stop: threading.Event) -> None:
+    """Until told to stop; what the panel would show on its banner goes to stderr."""
+    said = ""
+    while not stop.wait(HEADLESS_POLL_S):
+        banner = instrument.telemetry().banner
+        if banner and banner != said:
+            sys.stderr.write(banner + "\n")
+            sys.stderr.flush()
+        said = banner
 
 
 def _stopper(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
