@@ -302,9 +302,13 @@ class StreamWorker:
         if stream.frame < self._join and stream.walk is None and note.has(stream.frame, stream.frame + 1):
             return *note.picture(stream.frame, stream.frame + 1), False
         if stream.walk_note is not note and note.has(self._finisher.first_frame, self._join):
-            stream.walk, stream.walk_note = self._walk(stream, note), note
+            if stream.walk is None:
+                stream.walk = self._walk(stream, note)
+            else:
+                stream.walk.follow(*note.picture(0, self._join))
+            stream.walk_note = note
         if stream.walk is not None:
-            return *stream.walk.next(1), False
+            return *stream.walk.next(1), stream.walk.silent
         assert stream.level is not None and stream.inst_freq is not None
         return stream.level[None], stream.inst_freq[None], False  # held until there is more to go on from
 
@@ -318,7 +322,10 @@ class StreamWorker:
         assert stream.level is not None and stream.inst_freq is not None
         note, release = stream.note, self._finisher.release_frame
         if stream.tail is None and note.has(release - RELEASE_CONTEXT, self._finisher.frames):
-            stream.tail = ReleaseTail(stream.level, *note.picture(0, self._finisher.frames), release)
+            picture = note.picture(0, self._finisher.frames)
+            stream.tail = ReleaseTail(
+                stream.level, *picture, release, stream.inst_freq, stream.frame - 1, rng=stream.rng
+            )
         if stream.tail is not None:
             log_mel, inst_freq, done = stream.tail.next(1)
             return log_mel, inst_freq, done
