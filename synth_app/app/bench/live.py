@@ -17,6 +17,7 @@ from synth_app.app.bench.callback import BLOCKS, row_of
 from synth_app.app.bench.jackd import Child, ask_child, dummy_server
 from synth_app.app.bench.rows import MEDIAN, ONLY, P95, WORST, Reach, Row, measured, single, skip
 from synth_app.app.bench.setting import CannotMeasureError, Setting, Subject
+from synth_app.app.bench.slider import PATIENCE_S
 
 START = "Start-up of the whole program, headless, on JACK"
 CACHED = "A cached key (whole program, JACK, 48 kHz, 128 frames)"
@@ -253,11 +254,13 @@ def held_notes(setting: Setting) -> Sequence[Row]:
             answer = ask_child("slider", {**what, "seed": setting.seed}, env, setting.folder)
             changes = [jump for jump in answer["changes_ms"] if jump]
             last = np.array([max(jump) for jump in changes])
+            slow = sum(change >= 1e3 * PATIENCE_S for jump in changes for change in jump)
+            patience = f"{slow} voices had not followed after {PATIENCE_S:.0f} s and count as that"
             first, half = (Reach(P95, limit) if subject.judged else None for limit in (60.0, 130.0))
             dry = Reach(ONLY, 0.0) if subject.judged and not subject.wide else None
             rows += [
                 measured(HELD, f"{subject.name}: first sample of each voice that differs",
-                         np.concatenate([np.zeros(0), *changes]), "ms", first),
+                         np.concatenate([np.zeros(0), *changes]), "ms", first, patience if slow else ""),
                 measured(HELD, f"{subject.name}: half the change, the last voice", last + answer["half_ms"], "ms", half,
                          "by the decoder's overlap: one and a half hops after the first sample that differs"),
                 single(HELD, f"{subject.name}: times a voice ran dry in {sweep_s} s of moving slider",

@@ -24,7 +24,10 @@ CHORD = (41, 48, 53, 57, 60, 64, 69, 72)
 HALF_HOPS = 1.5
 MOVE_EVERY_S = 0.05
 _VELOCITY, _CHANNEL = 90, 0
-_HELD_S, _PAUSE_S, _PATIENCE_S = 0.7, 0.8, 4.0
+PATIENCE_S = 4.0
+"""A voice that has not followed by then counts as if it had followed at that moment."""
+
+_HELD_S, _RENDERED_S, _PAUSE_S = 0.7, 2.5, 0.8
 _POLL_S = 0.001
 
 
@@ -48,9 +51,15 @@ class Slider:
         return HALF_HOPS * self._finisher.hop * 1e3 / self._finisher.rate_hz
 
     def jump(self) -> list[float]:
-        """Strike a chord, move the slider under it, let go: when each voice's first sample differs, in milliseconds."""
+        """Strike a chord, move the slider under it, let go: when each voice's first sample differs, in milliseconds.
+
+        The slider moves once the chord's own notes are rendered, or after a while if they are not.
+        """
+        began = time.monotonic()
         self._strike()
         time.sleep(_HELD_S)
+        while not self._rendered() and time.monotonic() < began + _RENDERED_S:
+            time.sleep(0.02)
         changes = self._changes_ms(self._somewhere())
         time.sleep(0.1)
         self._let_go()
@@ -84,6 +93,13 @@ class Slider:
         for pitch in CHORD:
             self._live.post(NoteOff(time.monotonic_ns(), _CHANNEL, pitch))
 
+    def _rendered(self) -> bool:
+        streams = [self._core.streams.get(view.voice_id) for view in self._live.telemetry().voices]
+        return all(
+            s is None or s.released or s.note.has(self._finisher.first_frame, self._finisher.release_frame)
+            for s in streams
+        )
+
     def _changes_ms(self, weights: tuple[float, ...]) -> list[float]:
         """Move there, and watch every sounding voice's stream until it has followed."""
         waiting: dict[int, Note] = {}
@@ -94,7 +110,7 @@ class Slider:
         began_ns = time.monotonic_ns()
         self._live.post(SetMorph(began_ns, weights))
         changes: list[float] = []
-        while waiting and time.monotonic_ns() - began_ns < _PATIENCE_S * 1e9:
+        while waiting and time.monotonic_ns() - began_ns < PATIENCE_S * 1e9:
             time.sleep(_POLL_S)
             for voice_id, former in list(waiting.items()):
                 stream = self._core.streams.get(voice_id)
@@ -103,7 +119,7 @@ class Slider:
                 elif stream.note is not former:
                     changes.append(self._heard_ms(stream, began_ns))
                     del waiting[voice_id]
-        return changes + [_PATIENCE_S * 1e3] * len(waiting)
+        return changes + [PATIENCE_S * 1e3] * len(waiting)
 
     def _heard_ms(self, stream: Stream, began_ns: int) -> float:
         """When the first sample of the frame that was decoded last comes out of the limiter."""
