@@ -80,6 +80,7 @@ def test_markdown_says_machine_load_misses_and_what_was_left_out(report: Report)
     assert "1. beside others" in text
     assert "1.00 2.00 3.00 before" in text
     assert "Other programs used 25% to 25%" in text
+    assert "this machine was not idle" in text
     assert "1 missed what they should reach, 1 not measured" in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in tables} == {12}
