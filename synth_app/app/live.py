@@ -18,7 +18,7 @@ from synth_app.engine.ports import AudioSettings
 log = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S = 0.0002
-"""Python's default of 5 ms lets one busy thread hold up a note by as much (DESIGN section 3)."""
+"""Python's default of 5 ms lets one busy thread hold up a note by as much (docs/threads.md)."""
 
 HEADLESS_POLL_S = 0.2
 

@@ -45,7 +45,7 @@ from synth_app.timbre.palette import Palette
 log = logging.getLogger(__name__)
 
 BRIDGE_AFTER_S = 0.015
-"""How long a key may stay silent before a stand-in sounds for it (DESIGN section 5)."""
+"""How long a key may stay silent before a stand-in sounds for it."""
 
 EXCHANGE_S = 0.012
 """Cross-fade from a stand-in to the true note."""

@@ -14,7 +14,7 @@ def _no_samples() -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class VoiceView:
-    """One voice as the panel sees it. ``phase`` is a word of DESIGN section 5, in lower case."""
+    """One voice as the panel sees it. ``phase`` is one of the engine's words for it, in lower case."""
 
     voice_id: int
     channel: int

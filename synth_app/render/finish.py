@@ -21,7 +21,7 @@ FADE_IN_S = 0.001
 """Dropping the padding cuts the attack mid-wave; this takes the edge off."""
 
 FIRST_SLICE_FRAMES = 7
-"""Frames 3..10 hold the first 128 ms of sound (DESIGN section 3)."""
+"""Frames 3..10 hold the first 128 ms of sound."""
 
 SLICE_FRAMES = 16
 LATER_SLICE_FRAMES = 32
