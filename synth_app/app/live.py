@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
 
+from synth_app.adapters.memory import return_freed_memory
 from synth_app.app.instrument import LiveInstrument, LiveOptions
 from synth_app.app.settings import Settings, SettingsFile
 from synth_app.core.errors import SettingsError, SynthAppError
@@ -23,13 +24,19 @@ SWITCH_INTERVAL_S = 0.0002
 HEADLESS_POLL_S = 0.2
 
 
+def prepare_process() -> None:
+    """What holds for the whole process that plays: how often Python's lock changes hands, and what memory it keeps."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    return_freed_memory()
+
+
 def run(options: LiveOptions) -> int:
     """Play until told to stop; returns the exit code.
 
     Raises:
         SynthAppError: what keeps it from starting, with a sentence for the player.
     """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    prepare_process()
     file = SettingsFile()
     loaded = file.load()
     for notice in loaded.notices:
