@@ -391,7 +391,7 @@ class LiveInstrument:
             log.info("%s", self._banner)
             self._stop_core()
             return self._revive()
-        core.control.delay_frames = DELAY_BLOCKS * stream.block_frames
+        core.control.ensemble.delay_frames = DELAY_BLOCKS * stream.block_frames
         return calls
 
     def _revive(self) -> int:

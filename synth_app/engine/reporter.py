@@ -56,7 +56,7 @@ class Reporter:
             self._patch = patch
             self._revision += 1
         rate_hz = memory.rate_hz
-        latency_frames = control.delay_frames + look_ahead_frames(rate_hz)
+        latency_frames = control.ensemble.delay_frames + look_ahead_frames(rate_hz)
         voices = tuple(
             VoiceView(v.voice_id, v.action.channel, v.action.pitch, v.phase.value, self._level(v.slot))
             for v in control.voices
@@ -73,9 +73,9 @@ class Reporter:
             patch_name=patch.name,
             patch_revision=self._revision,
             latency_ms=latency_frames * 1e3 / rate_hz,
-            jitter_ms=control.delays.jitter_ms(rate_hz),
-            late=control.late,
-            bridged=control.bridged,
+            jitter_ms=control.ensemble.delays.jitter_ms(rate_hz),
+            late=control.ensemble.late,
+            bridged=control.ensemble.bridged,
             starved=int(state["starved"]),
             xruns=around.xruns,
             callbacks=int(state["callbacks"]),

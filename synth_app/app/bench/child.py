@@ -148,7 +148,7 @@ def _watched_instrument(model: str, ahead: bool) -> Iterator[tuple[Any, Any, Any
     from synth_app.app import instrument as module
     from synth_app.app.bench import watch
     from synth_app.app.compose import Core, build_core
-    from synth_app.app.live import SWITCH_INTERVAL_S
+    from synth_app.app.live import prepare_process
 
     watched: list[tuple[Core, watch.WatchedStage]] = []
 
@@ -159,7 +159,7 @@ def _watched_instrument(model: str, ahead: bool) -> Iterator[tuple[Any, Any, Any
         return core
 
     vars(module)["build_core"] = build_watched_core
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    prepare_process()
     live = module.LiveInstrument(module.LiveOptions(model=model, headless=True))
     try:
         live.wait_ready()
@@ -176,7 +176,7 @@ def _reports(core: Any, stage: Any, log: Any) -> Answers:
 
     def counters() -> dict[str, int]:
         state, control = core.memory.state[0], core.control
-        return {"late": control.late, "rendered": len(control.cache), "starved": int(state["starved"]),
+        return {"late": control.ensemble.late, "rendered": len(control.cache), "starved": int(state["starved"]),
                 "xruns": int(state["underflows"])}  # fmt: skip
 
     stage.struck.clear()
@@ -258,10 +258,10 @@ def keys(messages: list[tuple[float, list[int]]], recording: str) -> Answers:
 def random_play(seconds: float, seed: int, model: str) -> Answers:
     """The whole instrument under random hands, pedals and morphs: its memory once a second."""
     from synth_app.app.instrument import LiveInstrument, LiveOptions
-    from synth_app.app.live import SWITCH_INTERVAL_S
+    from synth_app.app.live import prepare_process
     from synth_app.core.events import ControlChange, NoteOff, NoteOn, SetMorph
 
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    prepare_process()
     live = LiveInstrument(LiveOptions(model=model, headless=True))
     draw = random.Random(seed)
     memory: list[tuple[float, float]] = []

@@ -46,7 +46,7 @@ def _play(events: Sequence[Event], seconds: float, sounds: Palette | None = None
     core = core or _core(sounds or palette())
     wave = np.concatenate(list(play_score(core, events, round(seconds * S))))
     assert core.memory.state[0]["starved"] == 0
-    assert core.control.late == 0
+    assert core.control.ensemble.late == 0
     return wave
 
 
@@ -120,7 +120,7 @@ def _live(events: Sequence[Event], seconds: float, sounds: Palette, block: int) 
             rig.do(events[at])
             at += 1
         rig.step()
-    return rig.played[rig.control.delay_frames :], rig
+    return rig.played[rig.control.ensemble.delay_frames :], rig
 
 
 @pytest.mark.parametrize("block", [64, 128, 256])
@@ -131,7 +131,7 @@ def test_offline_is_live_on_the_same_cached_notes(block: int, release: str, morp
     sounds = palette(**PATCHES[release])
     written = _play(events, 5.0, sounds)
     played, rig = _live(events, 5.0, sounds, block)
-    assert rig.control.bridged == rig.control.late == 0
+    assert rig.control.ensemble.bridged == rig.control.ensemble.late == 0
     length = min(len(written), len(played))
     assert length > 5.0 * RATE_HZ
     np.testing.assert_array_equal(written[:length], played[:length])

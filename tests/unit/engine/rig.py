@@ -127,7 +127,7 @@ class Rig:
 
     def prepare(self, pitches: Iterable[int], weights: Sequence[float] | None = None, whole: bool = True) -> list[Note]:
         """Have notes in the cache, as if they had been rendered before."""
-        finisher = self.core.control.finisher if hasattr(self.core.control, "finisher") else self.control._finisher
+        finisher = self.control.ensemble.finisher
         notes = []
         for pitch in pitches:
             rendered = self.palette.note(weights or self.palette.patch.weights, 100, pitch)

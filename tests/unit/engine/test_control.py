@@ -52,7 +52,7 @@ def test_a_cached_note_starts_at_its_time_plus_the_designed_delay_to_the_sample(
     np.testing.assert_array_equal(
         heard[at + DELAY :], np.float32(gain * note.audio[: len(heard) - at - DELAY].astype(float))
     )
-    assert rig.control.delays.errors_frames == (0,)
+    assert rig.control.ensemble.delays.errors_frames == (0,)
 
 
 def test_two_notes_keep_their_distance_whatever_the_block():
@@ -119,7 +119,7 @@ def test_a_short_note_that_was_let_go_before_it_was_there_sounds_once_as_long_as
     assert level_db(heard[start + 960 : start + 1440]) > FULL_DB - 15.0
     assert level_db(heard[start + 960 + 4800 : start + 960 + 9600]) < FULL_DB - 60.0
     rig.assert_clean()
-    assert rig.control.late == 0, "a release that waited for its note is not late"
+    assert rig.control.ensemble.late == 0, "a release that waited for its note is not late"
 
 
 def test_a_note_let_go_before_it_sounds_renders_no_more_than_is_heard():
@@ -240,7 +240,7 @@ def test_more_notes_than_the_mixer_has_slots_are_refused_and_forgotten():
     for number in range(SLOTS + 40):  # all in one block: stolen voices cannot die before the next is struck
         rig.do(NoteOn(number, number % 16, 60, 100, source=str(number)))
     rig.step()
-    assert rig.control.refused == 40
+    assert rig.control.ensemble.refused == 40
     assert len(rig.voices) == SLOTS
     rig.do(Panic(rig.now_ns))
     rig.run(0.2)
