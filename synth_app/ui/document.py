@@ -95,6 +95,12 @@ class Document(QObject):
         self.changed.emit(before, self._sound)
         self.saved.emit()
 
+    def mark_renamed(self, patch: Patch, on_disk: Patch, path: Path) -> None:
+        """Note that the sound's file is ``path`` now and holds ``on_disk``; unsaved edits in ``patch`` stay unsaved."""
+        self._on_disk[path] = on_disk
+        before, self._sound = self._sound, Sound(patch, path, self._sound.handle)
+        self.changed.emit(before, self._sound)
+
     def begin_gesture(self) -> None:
         """What follows is one movement of the hand, so one step to undo."""
         self._gesture += 1

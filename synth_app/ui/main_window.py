@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from PyQt6.QtCore import QPoint, QRect, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
+from PyQt6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PyQt6.QtWidgets import (
     QApplication,
-    QHBoxLayout,
-    QInputDialog,
     QMainWindow,
-    QMenu,
-    QMessageBox,
-    QScrollArea,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
 )
 
 from synth_app.engine.ports import AudioSettings, Instrument
 from synth_app.engine.telemetry import Telemetry
-from synth_app.timbre.patch import Patch
+from synth_app.ui.anchor_menu import show_anchor_menu
 from synth_app.ui.bridge import Bridge
 from synth_app.ui.dialogs.help import HelpDialog
-from synth_app.ui.dialogs.save_dialog import SaveDialog
 from synth_app.ui.dialogs.settings_dialog import SettingsDialog
 from synth_app.ui.dialogs.welcome import WelcomeDialog
 from synth_app.ui.document import Document, Sound, places_of
+from synth_app.ui.face import Face
 from synth_app.ui.morphing import Morphing
-from synth_app.ui.panes import EDGE_STEPS, KeysPane, PadPane, PicturesPane, TopBar, side
+from synth_app.ui.panes import EDGE_STEPS
 from synth_app.ui.play import Player
+from synth_app.ui.preset_desk import PresetDesk
 from synth_app.ui.settings import PanelSettings
 from synth_app.ui.stylesheet import stylesheet
 from synth_app.ui.tasks import Tasks
@@ -44,17 +35,6 @@ from synth_app.ui.view_models.library import TimbreLibrary
 from synth_app.ui.view_models.presets import PresetShelf
 from synth_app.ui.view_models.status import input_activity, safer_block
 from synth_app.ui.widgets.base import theme_all
-from synth_app.ui.widgets.flow import PlainColumn
-from synth_app.ui.widgets.notices import Banner, StatusLine
-from synth_app.ui.widgets.preset_browser import PresetBrowser
-from synth_app.ui.widgets.sliders import ParamsPanel, WeightsPanel
-from synth_app.ui.widgets.timbre_browser import TimbreBrowser
-
-PRESET_SUFFIX = ".synthpreset"
-_SIDE_WIDTH = 292
-_NARROW = 1080  # design pixels below which the side columns give way to the pad
-
-_SHORT = 680  # design pixels below which the pictures give way to it too
 
 
 class MainWindow(QMainWindow):
@@ -88,15 +68,19 @@ class MainWindow(QMainWindow):
         self.tasks = Tasks(self.document, self.bridge, self.morphing, rng or np.random.default_rng(), self)
         self.library = TimbreLibrary(instrument.anchors, settings.favourite_timbres, settings.timbre_tags)
         self.shelf = PresetShelf(instrument, settings.favourite_presets)
-        self._narrow: bool | None = None
         self._recording_since_s = 0.0
-        self._last_panic = self.bridge.now.last_panic
         self._last_banner = ""
         self._dialog: SettingsDialog | None = None
         self._keep_soon = QTimer(self, singleShot=True, interval=400)  # a dragged slider is one change
         self._keep_soon.timeout.connect(self._keep_settings)
         self.setObjectName("root")
-        self._lay_out()
+        face = self.face = Face(self.theme, self.library, self.shelf, self.bridge)
+        self.top, self.keys, self.status, self.banner = face.top, face.keys, face.status, face.banner
+        self.pad_pane, self.pictures, self.left, self.right = face.pad_pane, face.pictures, face.left, face.right
+        self.weights, self.params, self.timbres, self.presets = face.weights, face.params, face.timbres, face.presets
+        self.setCentralWidget(face)
+        self.banner.setParent(self)
+        self.desk = PresetDesk(self, self.document, self.bridge, self.tasks, self.shelf, self.presets)
         self._connect_document()
         self._connect_pad()
         self._connect_bars()
@@ -109,59 +93,6 @@ class MainWindow(QMainWindow):
         self._place_window()
 
     # ------------------------------------------------------------------ layout
-    def _lay_out(self) -> None:
-        theme = self.theme
-        self.top, self.pad_pane, self.pictures, self.keys = (
-            TopBar(theme),
-            PadPane(theme),
-            PicturesPane(theme),
-            KeysPane(theme),
-        )
-        self.banner, self.status = Banner(), StatusLine()
-        self.weights, self.params = WeightsPanel(theme), ParamsPanel()
-        self.timbres, self.presets = TimbreBrowser(theme, self.library), PresetBrowser(theme, self.shelf, self.bridge)
-        self.tabs = QTabWidget()
-        self.tabs.tabBar().setDrawBase(False)
-        self.tabs.addTab(self.timbres, self.tr("Timbres"))
-        self.tabs.addTab(self.presets, self.tr("Presets"))
-        self.left = side("", self.tabs)
-        self.right = QScrollArea()
-        self.right.setWidgetResizable(True)
-        self.right.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        column = QWidget()
-        right_layout = QVBoxLayout(column)
-        right_layout.setContentsMargins(0, 0, 4, 0)
-        right_layout.setSpacing(8)
-        right_layout.addWidget(side(self.tr("Blend"), self.weights))
-        right_layout.addWidget(side(self.tr("Sound"), self.params))
-        right_layout.addStretch(1)
-        self.right.setWidget(column)
-        middle = QVBoxLayout()
-        middle.setSpacing(8)
-        middle.addWidget(self.pad_pane, 1)
-        middle.addWidget(self.pictures)
-        body = QHBoxLayout()
-        body.setSpacing(8)
-        body.addWidget(self.left)
-        body.addLayout(middle, 1)
-        body.addWidget(self.right)
-        root = QWidget()
-        root.setObjectName("root")
-        layout = PlainColumn(root)
-        layout.setContentsMargins(10, 8, 10, 6)
-        layout.setSpacing(8)
-        for part, stretch in ((self.top, 0), (body, 1), (self.keys, 0), (self.status, 0)):
-            if isinstance(part, QWidget):
-                layout.addWidget(part, stretch)
-            else:
-                layout.addLayout(part, stretch)
-        self.outer = QScrollArea()  # the last resort at a large zoom on a small screen: scroll, never cut off
-        self.outer.setWidgetResizable(True)
-        self.outer.setWidget(root)
-        self.setCentralWidget(self.outer)
-        self.banner.setParent(self)  # it lies over the window: news must not move what the hand is on
-        self.banner.resized.connect(self._place_banner)
-
     def apply_theme(self) -> None:
         """Dress everything in the theme."""
         theme = self.theme
@@ -169,46 +100,12 @@ class MainWindow(QMainWindow):
         QApplication.instance().setFont(theme.font())
         self.setStyleSheet(stylesheet(theme))
         theme_all(self, theme)
-        for column in (self.left, self.right):
-            column.setFixedWidth(theme.px(_SIDE_WIDTH))
-        self.pictures.setFixedHeight(theme.px(104))
-        self.keys.setFixedHeight(theme.px(128))
-        self.status.warming.setFixedWidth(theme.px(64))
-        self.pad_pane.fader.setMinimumWidth(theme.px(120))
-        self._fit_columns(force=True)
-        self.pictures.setVisible(self.height() >= theme.px(_SHORT))
-
-    def _order_focus(self) -> None:
-        """Tab goes as the eye does: the top bar, the browsers, the pad, the controls, the keys, the status line."""
-        groups = (self.top, self.left, self.pad_pane, self.right, self.keys, self.status)
-        chain: list[QWidget] = []
-        for group in groups:
-            inside = (w for w in group.findChildren(QWidget) if w.window() is self)  # not the lists of combo boxes
-            chain += [w for w in inside if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
-        for before, after in pairwise(chain):
-            QWidget.setTabOrder(before, after)
-
-    def _fit_columns(self, force: bool = False) -> None:
-        """In a narrow window the side columns fold away; the player can still open each."""
-        narrow = self.width() < self.theme.px(_NARROW)
-        if narrow != self._narrow or force:
-            self._narrow = narrow
-            self.top.browser.setChecked(not narrow)
-            self.top.controls.setChecked(not narrow)
+        self.face.apply_theme(theme)
+        self.face.fit(self.width(), self.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_columns()
-        self._place_banner()
-        self.pictures.setVisible(self.height() >= self.theme.px(_SHORT))
-
-    def _place_banner(self) -> None:
-        """In the middle, below the top bar."""
-        theme = self.theme
-        width = min(theme.px(680), self.width() - theme.px(40))
-        self.banner.resize(width, max(theme.px(38), self.banner.heightForWidth(width)))
-        self.banner.move((self.width() - width) // 2, self.top.height() + theme.px(22))
-        self.banner.raise_()
+        self.face.fit(self.width(), self.height())
 
     def _place_window(self) -> None:
         """Where it was, when that is still on a screen; else a size that fits."""
@@ -235,11 +132,10 @@ class MainWindow(QMainWindow):
             able.connect(button.setEnabled)
             button.clicked.connect(call)
         self.bridge.morphed.connect(self.morphing.follow)
-        self.bridge.patched.connect(self._patched_elsewhere)
         self.bridge.trouble.connect(lambda text: self.banner.say(text, trouble=True))
         self.bridge.snapshot.connect(self._on_snapshot)
         self.tasks.said.connect(self.banner.say)
-        self.tasks.files_changed.connect(lambda: self.presets.reload())
+        self.desk.said.connect(lambda text, button: self.banner.say(text, button=button))
         self.player.said.connect(self.banner.say)
 
     def _document_changed(self, before: Sound, after: Sound) -> None:
@@ -254,7 +150,7 @@ class MainWindow(QMainWindow):
         if old is None or [a.name for a in old.anchors] != names:
             self.weights.set_anchors(names, slots)
             self.timbres.set_on_pad(dict(zip(names, slots, strict=True)))
-            self._order_focus()
+            self.face.order_focus()
         self.pad_pane.pad.set_anchors(names, places_of(patch), slots)
         jumped = before is None or before.path != after.path or len(before.patch.anchors) != len(names)
         self.pad_pane.pad.set_morph(after.handle, patch.weights, jump=jumped)
@@ -281,16 +177,6 @@ class MainWindow(QMainWindow):
 
     def _show_redo(self, text: str) -> None:
         self.top.redo.setToolTip(self.tr("Redo: {0}").format(text) if text else self.tr("Redo"))
-
-    def _patched_elsewhere(self, patch: Patch) -> None:
-        """A program change: the panel goes along, and says so when it covers unsaved work (undo brings it back)."""
-        if patch == self.document.patch:
-            return
-        dirty = self.document.dirty
-        path = next((row.path for row in self.shelf.rows() if row.name == patch.name), None)
-        self.document.open(patch, path, self.tr("Program change"))
-        if dirty:
-            self.banner.say(self.tr("A program change loaded {0}. Undo brings your changes back.").format(patch.name))
 
     # ------------------------------------------------------------------ ties: the pad
     def _connect_pad(self) -> None:
@@ -330,45 +216,16 @@ class MainWindow(QMainWindow):
         self.params.moved.connect(self.tasks.set_param)
 
     def _pad_menu(self, index: int, at: QPoint) -> None:
-        """What can be done with an anchor, or with the pad."""
-        menu = QMenu(self)
-        entries: list[tuple[str, Callable[[], object]]] = []
-        if index >= 0:
-            name = self.document.patch.anchors[index].name
-            entries = [
-                (self.tr("Go to {0}").format(name), lambda: self.morphing.jump(index)),
-                (self.tr("Hear {0}").format(name), lambda: self.tasks.preview(name)),
-                (self.tr("Rename …"), lambda: self.rename_anchor(index)),
-                (self.tr("Mutate"), lambda: self.tasks.mutate(index)),
-                (self.tr("Remove"), lambda: self.tasks.remove_anchor(index)),
-            ]
-        entries += [
-            (self.tr("Capture the in-between"), self.tasks.capture),
-            (self.tr("Add a random timbre"), self.tasks.random_anchor),
-        ]
-        for text, call in entries:
-            action = QAction(text, menu)
-            action.triggered.connect(lambda _=False, call=call: call())
-            menu.addAction(action)
-        menu.popup(at)
-
-    def rename_anchor(self, index: int) -> None:
-        """Ask for another name."""
-        present = self.document.patch.anchors[index].name
-        name, ok = QInputDialog.getText(self, self.tr("Rename anchor"), self.tr("New name:"), text=present)
-        if ok:
-            self.tasks.rename_anchor(index, name)
+        show_anchor_menu(self, index, at, self.morphing, self.tasks, self.document.patch)
 
     # ------------------------------------------------------------------ ties: bars and keys
     def _connect_bars(self) -> None:
         top, keys, player = self.top, self.keys, self.player
-        top.browser.toggled.connect(self.left.setVisible)
-        top.controls.toggled.connect(self.right.setVisible)
-        top.before.clicked.connect(lambda: self._step_preset(-1))
-        top.after.clicked.connect(lambda: self._step_preset(1))
-        top.name.clicked.connect(self._show_presets)
-        top.save.clicked.connect(self.save)
-        top.save_as.clicked.connect(self.save_as)
+        top.before.clicked.connect(lambda: self.desk.step(-1))
+        top.after.clicked.connect(lambda: self.desk.step(1))
+        top.name.clicked.connect(self.face.show_presets)
+        top.save.clicked.connect(self.desk.save)
+        top.save_as.clicked.connect(self.desk.save_as)
         top.record.clicked.connect(self.toggle_recording)
         top.panic.clicked.connect(self.panic)
         top.settings.clicked.connect(self.open_settings)
@@ -387,15 +244,10 @@ class MainWindow(QMainWindow):
         player.setting_changed.connect(self._show_keys)
         player.panic_wanted.connect(self.panic)
         self.status.safe_wanted.connect(self.make_safe)
-        self.banner.acted.connect(self._restore_binned)
+        self.banner.acted.connect(self.desk.restore_binned)
 
     def _show_keys(self) -> None:
         self.keys.show_computer_keys(self.player.keys.octave, self.player.keys.velocity, self.player.enabled)
-
-    def _show_presets(self) -> None:
-        self.top.browser.setChecked(True)
-        self.tabs.setCurrentWidget(self.presets)
-        self.presets.search.setFocus()
 
     def _connect_browsers(self) -> None:
         self.timbres.chosen.connect(self.tasks.toggle_anchor)
@@ -404,12 +256,7 @@ class MainWindow(QMainWindow):
         self.timbres.mutate_wanted.connect(lambda: self.tasks.mutate())
         self.timbres.capture_wanted.connect(self.tasks.capture)
         self.timbres.changed.connect(self._keep_browsers)
-        self.presets.chosen.connect(self.load)
         self.presets.changed.connect(self._keep_browsers)
-        self.presets.said.connect(self.banner.say)
-        self.presets.renamed.connect(self._preset_renamed)
-        self.presets.deleted.connect(self._preset_deleted)
-        self._binned: Path | None = None
 
     def _keep_browsers(self) -> None:
         self.change_settings(
@@ -426,16 +273,16 @@ class MainWindow(QMainWindow):
             (QKeySequence(Qt.Key.Key_Escape), self.panic),
             (QKeySequence.StandardKey.Undo, self.document.stack.undo),
             (QKeySequence.StandardKey.Redo, self.document.stack.redo),
-            (QKeySequence.StandardKey.Save, self.save),
-            (QKeySequence("Ctrl+Shift+S"), self.save_as),
+            (QKeySequence.StandardKey.Save, self.desk.save),
+            (QKeySequence("Ctrl+Shift+S"), self.desk.save_as),
             (QKeySequence("Ctrl+R"), self.toggle_recording),
-            (QKeySequence("Ctrl+F"), self._focus_search),
+            (QKeySequence("Ctrl+F"), self.face.focus_search),
             (QKeySequence("Ctrl+,"), self.open_settings),
             (QKeySequence("Ctrl+0"), lambda: self._zoom_to(1.0)),
             (QKeySequence.StandardKey.ZoomIn, lambda: self._zoom_to(self.settings.zoom + 0.1)),
             (QKeySequence.StandardKey.ZoomOut, lambda: self._zoom_to(self.settings.zoom - 0.1)),
-            (QKeySequence("Ctrl+PgUp"), lambda: self._step_preset(-1)),
-            (QKeySequence("Ctrl+PgDown"), lambda: self._step_preset(1)),
+            (QKeySequence("Ctrl+PgUp"), lambda: self.desk.step(-1)),
+            (QKeySequence("Ctrl+PgDown"), lambda: self.desk.step(1)),
             (QKeySequence("F1"), self.show_help),
             (QKeySequence("F6"), self.pad_pane.pad.setFocus),
             (QKeySequence("F7"), self.keys.keyboard.setFocus),
@@ -444,10 +291,6 @@ class MainWindow(QMainWindow):
             if call == self.panic:
                 shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
             shortcut.activated.connect(call)
-
-    def _focus_search(self) -> None:
-        self.top.browser.setChecked(True)
-        (self.timbres if self.tabs.currentWidget() is self.timbres else self.presets).search.setFocus()
 
     def _zoom_to(self, zoom: float) -> None:
         self.change_settings(replace(self.settings, zoom=min(2.0, max(0.8, round(zoom, 2)))))
@@ -544,6 +387,8 @@ class MainWindow(QMainWindow):
     def change_settings(self, settings: PanelSettings) -> None:
         """Take new settings: show what they change and pass them on."""
         before, self.settings = self.settings, settings
+        if self._dialog is not None:
+            self._dialog.settings = settings
         if (before.theme, before.zoom) != (settings.theme, settings.zoom):
             self.theme = make_theme(settings.theme, settings.zoom)
             self.apply_theme()
@@ -560,69 +405,8 @@ class MainWindow(QMainWindow):
         self._keep_soon.stop()
         self.settings_changed.emit(self.settings)
 
-    # ------------------------------------------------------------------ presets
-    def load(self, path: Path) -> None:
-        """Load a preset, asking first when edits would be covered."""
-        if path != self.document.sound.path and not self._may_leave():
-            return
-        if self.tasks.load(path):
-            self.banner.say(self.tr("Loaded {0}.").format(self.document.patch.name))
-
-    def _step_preset(self, step: int) -> None:
-        row = self.shelf.neighbour(self.document.sound.path, step, self.presets.rows())
-        if row is not None:
-            self.load(row.path)
-
-    def save(self) -> bool:
-        """Save in place; a factory preset or a new sound asks for a name of its own."""
-        folder = self.bridge.instrument.preset_folder
-        saved = self.tasks.save(lambda path: path.is_relative_to(folder))
-        return self.save_as() if saved is None else saved
-
-    def save_as(self) -> bool:
-        """Save under another name."""
-        patch = self.document.patch
-        dialog = SaveDialog(self, patch, [row.name for row in self.shelf.rows()], self.shelf.free_name(patch.name))
-        if dialog.exec() != SaveDialog.DialogCode.Accepted:
-            return False
-        named, folder = dialog.result_patch, dialog.result_folder
-        path = self.bridge.instrument.preset_folder / folder / f"{named.name}{PRESET_SUFFIX}" if folder else None
-        return self.tasks.save_as(named, path)
-
-    def _may_leave(self) -> bool:
-        """Ask before edits are lost; true when the player may go on."""
-        if not self.document.dirty:
-            return True
-        box = QMessageBox(self)
-        box.setWindowTitle(self.tr("Unsaved changes"))
-        box.setText(self.tr("{0} has changes that are not saved.").format(self.document.patch.name))
-        save = box.addButton(self.tr("Save"), QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(self.tr("Discard"), QMessageBox.ButtonRole.DestructiveRole)
-        cancel = box.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(save)
-        box.exec()
-        if box.clickedButton() is save:
-            return self.save()
-        return box.clickedButton() is not cancel
-
-    def _preset_renamed(self, before: Path, after: Path) -> None:
-        if self.document.sound.path == before:
-            patch = self.bridge.attempt(self.bridge.instrument.read_preset, after)
-            if patch is not None:
-                self.document.mark_saved(replace(self.document.patch, name=patch.name), after)
-
-    def _preset_deleted(self, path: Path, binned: Path) -> None:
-        self._binned = binned
-        self.banner.say(self.tr("Moved {0} to the bin.").format(path.stem), button=self.tr("Bring it back"))
-
-    def _restore_binned(self) -> None:
-        if self._binned is not None:
-            self.bridge.attempt(self.shelf.restore, self._binned)
-            self._binned = None
-            self.presets.reload()
-
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self._may_leave():
+        if not self.desk.may_leave():
             event.ignore()
             return
         self.player.let_go()

@@ -368,10 +368,10 @@ def test_loading_asks_before_edits_are_lost(
     window.morphing.jump(0)
     assert window.top.name.text() == "Welcome *" and "Welcome *" in window.windowTitle()
     asked = answer(monkeypatch, QMessageBox.ButtonRole.RejectRole)
-    window.load(path_of(fake, "Night Bus"))
+    window.desk.load(path_of(fake, "Night Bus"))
     assert asked == ["Welcome has changes that are not saved."] and window.document.patch.name == "Welcome"
     answer(monkeypatch, QMessageBox.ButtonRole.DestructiveRole)
-    window.load(path_of(fake, "Night Bus"))
+    window.desk.load(path_of(fake, "Night Bus"))
     assert fake.patch.name == "Night Bus" and window.top.name.text() == "Night Bus"
     window.document.stack.undo()
     assert window.top.name.text() == "Welcome *", "even that can be undone"
@@ -419,7 +419,7 @@ def test_a_damaged_preset_leaves_the_table_alone(window: MainWindow, fake: FakeI
     (fake.preset_folder / "Broken.toml").write_text("nonsense")
     window.presets.reload()
     before = window.document.sound
-    window.load(fake.preset_folder / "Broken.toml")
+    window.desk.load(fake.preset_folder / "Broken.toml")
     assert window.document.sound == before and "not a preset" in window.banner.text.text()
 
 
@@ -435,7 +435,7 @@ def test_presets_by_drag_and_drop_rename_bin_and_back(window: MainWindow, fake: 
     imported = next(row for row in window.shelf.rows() if row.name == "Night Bus 2")
     dragged_out = window.presets.list.mimeData([window.presets.list.item(0)])
     assert Path(dragged_out.urls()[0].toLocalFile()).exists()
-    window.load(imported.path)
+    window.desk.load(imported.path)
     window.presets.rename(imported, "Gift")
     assert window.top.name.text() == "Gift"
     gift = next(row for row in window.shelf.rows() if row.name == "Gift")
@@ -658,7 +658,7 @@ def test_no_words_are_cut_off(make_window: Callable[..., MainWindow], zoom: floa
 
 def test_the_window_fits_a_small_screen(make_window: Callable[..., MainWindow], qtbot: QtBot) -> None:
     window = make_window(size=(1024, 640))
-    bars = (window.outer.verticalScrollBar(), window.outer.horizontalScrollBar())
+    bars = (window.face.verticalScrollBar(), window.face.horizontalScrollBar())
     qtbot.waitUntil(lambda: not any(bar.isVisible() for bar in bars), timeout=3000)
 
 

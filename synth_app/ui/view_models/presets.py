@@ -13,6 +13,8 @@ from synth_app.engine.ports import Instrument
 from synth_app.timbre.patch import Patch
 from synth_app.ui.view_models.invention import fresh_name
 
+PRESET_SUFFIX = ".synthpreset"
+
 
 def _tr(text: str) -> str:
     return QCoreApplication.translate("presets", text)
@@ -107,7 +109,7 @@ class PresetShelf:
         self._must_be_own(row)
         wanted = self._must_be_new(name)
         patch = replace(self._instrument.read_preset(row.path), name=wanted)
-        target = self._instrument.save_preset(patch, self._path_for(wanted, row.path.parent, row.path.suffix))
+        target = self._instrument.save_preset(patch, self.path_for(wanted, row.path.parent, row.path.suffix))
         self._instrument.delete_preset(row.path)
         if row.favourite:
             self.favourites = (self.favourites - {str(row.path)}) | {str(target)}
@@ -165,7 +167,8 @@ class PresetShelf:
             raise PresetError(_tr("There is a preset named “{0}” already; choose another name.").format(wanted))
         return wanted
 
-    def _path_for(self, name: str, folder: Path, suffix: str) -> Path:
+    def path_for(self, name: str, folder: Path, suffix: str = PRESET_SUFFIX) -> Path:
+        """Where a preset of this name belongs in a folder, with a file name any system takes."""
         safe = "".join(c if c.isalnum() or c in " -_()" else "_" for c in name).strip() or "preset"
         return folder / f"{safe}{suffix}"
 

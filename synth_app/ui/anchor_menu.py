@@ -1,0 +1,47 @@
+"""The menu of an anchor, on the pad and beside its slider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import QCoreApplication, QPoint
+from PyQt6.QtGui import QAction
+from PyQt6.QtWidgets import QInputDialog, QMenu, QWidget
+
+from synth_app.timbre.patch import Patch
+from synth_app.ui.morphing import Morphing
+from synth_app.ui.tasks import Tasks
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("anchor_menu", text)
+
+
+def show_anchor_menu(window: QWidget, index: int, at: QPoint, morphing: Morphing, tasks: Tasks, patch: Patch) -> None:
+    """Show what can be done with anchor ``index`` (-1: with the pad) at a place of the screen."""
+    entries: list[tuple[str, Callable[[], object]]] = []
+    if index >= 0:
+        name = patch.anchors[index].name
+        entries = [
+            (_tr("Go to {0}").format(name), lambda: morphing.jump(index)),
+            (_tr("Hear {0}").format(name), lambda: tasks.preview(name)),
+            (_tr("Rename …"), lambda: _rename(window, index, name, tasks)),
+            (_tr("Mutate"), lambda: tasks.mutate(index)),
+            (_tr("Remove"), lambda: tasks.remove_anchor(index)),
+        ]
+    entries += [
+        (_tr("Capture the in-between"), tasks.capture),
+        (_tr("Add a random timbre"), tasks.random_anchor),
+    ]
+    menu = QMenu(window)
+    for text, call in entries:
+        action = QAction(text, menu)
+        action.triggered.connect(lambda _=False, call=call: call())
+        menu.addAction(action)
+    menu.popup(at)
+
+
+def _rename(window: QWidget, index: int, present: str, tasks: Tasks) -> None:
+    name, ok = QInputDialog.getText(window, _tr("Rename anchor"), _tr("New name:"), text=present)
+    if ok:
+        tasks.rename_anchor(index, name)

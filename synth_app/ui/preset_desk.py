@@ -1,0 +1,120 @@
+"""The player's dealings with preset files: questions are asked here, so that nothing is lost without one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtWidgets import QMessageBox, QWidget
+
+from synth_app.timbre.patch import Patch
+from synth_app.ui.bridge import Bridge
+from synth_app.ui.dialogs.save_dialog import SaveDialog
+from synth_app.ui.document import Document
+from synth_app.ui.tasks import Tasks
+from synth_app.ui.view_models.presets import PresetShelf
+from synth_app.ui.widgets.preset_browser import PresetBrowser
+
+
+class PresetDesk(QObject):
+    """Loads, saves, steps, and keeps document and browser in agreement.
+
+    Signals:
+        said(str, str): news for the banner, and the words of its button ("" = none).
+    """
+
+    said = pyqtSignal(str, str)
+
+    def __init__(
+        self,
+        window: QWidget,
+        document: Document,
+        bridge: Bridge,
+        tasks: Tasks,
+        shelf: PresetShelf,
+        browser: PresetBrowser,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._document, self._bridge = window, document, bridge
+        self._tasks, self._shelf, self._browser = tasks, shelf, browser
+        self._binned: Path | None = None
+        browser.chosen.connect(self.load)
+        browser.said.connect(lambda text: self.said.emit(text, ""))
+        browser.renamed.connect(self._renamed)
+        browser.deleted.connect(self._deleted)
+        tasks.files_changed.connect(browser.reload)
+        bridge.patched.connect(self._patched_elsewhere)
+
+    def load(self, path: Path) -> None:
+        """Load a preset, asking first when edits would be covered."""
+        if path != self._document.sound.path and not self.may_leave():
+            return
+        if self._tasks.load(path):
+            self.said.emit(self.tr("Loaded {0}.").format(self._document.patch.name), "")
+
+    def step(self, by: int) -> None:
+        """The preset after (1) or before (-1) the present one, among those the browser shows."""
+        row = self._shelf.neighbour(self._document.sound.path, by, self._browser.rows())
+        if row is not None:
+            self.load(row.path)
+
+    def save(self) -> bool:
+        """Save in place; a factory preset or a new sound asks for a name of its own."""
+        folder = self._bridge.instrument.preset_folder
+        saved = self._tasks.save(lambda path: path.is_relative_to(folder))
+        return self.save_as() if saved is None else saved
+
+    def save_as(self) -> bool:
+        """Save under another name."""
+        patch, shelf = self._document.patch, self._shelf
+        dialog = SaveDialog(self._window, patch, [row.name for row in shelf.rows()], shelf.free_name(patch.name))
+        if dialog.exec() != SaveDialog.DialogCode.Accepted:
+            return False
+        named, folder = dialog.result_patch, dialog.result_folder
+        path = shelf.path_for(named.name, self._bridge.instrument.preset_folder / folder) if folder else None
+        return self._tasks.save_as(named, path)
+
+    def may_leave(self) -> bool:
+        """Ask before edits are lost; true when the player may go on."""
+        if not self._document.dirty:
+            return True
+        box = QMessageBox(self._window)
+        box.setWindowTitle(self.tr("Unsaved changes"))
+        box.setText(self.tr("{0} has changes that are not saved.").format(self._document.patch.name))
+        save = box.addButton(self.tr("Save"), QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(self.tr("Discard"), QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(save)
+        box.exec()
+        if box.clickedButton() is save:
+            return self.save()
+        return box.clickedButton() is not cancel
+
+    def restore_binned(self) -> None:
+        """Bring back what was moved to the bin last."""
+        if self._binned is not None:
+            self._bridge.attempt(self._shelf.restore, self._binned)
+            self._binned = None
+            self._browser.reload()
+
+    def _patched_elsewhere(self, patch: Patch) -> None:
+        """A program change: the panel goes along, and says so when it covers unsaved work (undo brings it back)."""
+        if patch == self._document.patch:
+            return
+        dirty = self._document.dirty
+        path = next((row.path for row in self._shelf.rows() if row.name == patch.name), None)
+        self._document.open(patch, path, self.tr("Program change"))
+        if dirty:
+            text = self.tr("A program change loaded {0}. Undo brings your changes back.")
+            self.said.emit(text.format(patch.name), "")
+
+    def _renamed(self, before: Path, after: Path) -> None:
+        if self._document.sound.path == before:
+            patch = self._bridge.attempt(self._bridge.instrument.read_preset, after)
+            if patch is not None:
+                self._document.mark_renamed(replace(self._document.patch, name=patch.name), patch, after)
+
+    def _deleted(self, path: Path, binned: Path) -> None:
+        self._binned = binned
+        self.said.emit(self.tr("Moved {0} to the bin.").format(path.stem), self.tr("Bring it back"))
