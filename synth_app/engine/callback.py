@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from synth_app.core.shared import as_pointer, store_release
 from synth_app.core.units import db_to_gain
-from synth_app.engine.mixer import BOX_ONE, mix_block
+from synth_app.engine.limiter import BOX_ONE
+from synth_app.engine.mixer import mix_block
 from synth_app.engine.protocol import (
     COMMAND,
     COMMAND_CAPACITY,

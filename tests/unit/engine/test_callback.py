@@ -49,7 +49,8 @@ def kernels() -> dict[str, str]:
 
 
 def test_the_callback_allocates_nothing(kernels: dict[str, str]):
-    assert sum("mixer" in name for name in kernels) >= 5, "the mixer's functions are in there"
+    for room in ("mixer", "slots", "limiter"):
+        assert any(room in name for name in kernels), f"the functions of {room} are in there"
     for name, body in kernels.items():
         assert not ALLOCATES.search(body), name
 
