@@ -23,9 +23,7 @@ def weights() -> dict[str, NDArray[np.float32]]:
     """The recipe: one RandomState(1234), names in ascending order, biases a tenth."""
     rng = np.random.RandomState(1234)
     names = json.loads((DATA / "variables.json").read_text())
-    return {
-        name: (rng.randn(*shape) * (0.1 if "/bias" in name else 1.0)).astype(np.float32) for name, shape in names
-    }
+    return {name: (rng.randn(*shape) * (0.1 if "/bias" in name else 1.0)).astype(np.float32) for name, shape in names}
 
 
 @pytest.fixture(scope="module")
