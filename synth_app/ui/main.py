@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,12 +75,21 @@ def make_application() -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
+    _do_without_a_session_bus()
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     app = QApplication(["synth_app"])
     app.setApplicationName("synth_app")
     app.setApplicationDisplayName("synth_app")
     app.setStyle("Fusion")
     return app
+
+
+def _do_without_a_session_bus() -> None:
+    """Where no D-Bus session runs, keep Qt from launching one: it asks for screen readers there, and the launcher was
+    seen to hang for good while the instrument's threads were busy. With a session nothing changes."""
+    at = os.environ.get("XDG_RUNTIME_DIR", "")
+    if sys.platform.startswith("linux") and not (at and Path(at, "bus").exists()):
+        os.environ.setdefault("DBUS_SESSION_BUS_ADDRESS", "disabled:")
 
 
 def _end(app: QApplication, window: MainWindow) -> None:
