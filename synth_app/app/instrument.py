@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from synth_app.adapters.audio_file import Recorder
-from synth_app.adapters.audio_portaudio import PortAudioStream, choose_output, list_outputs, rescan
+from synth_app.adapters.audio_portaudio import JACK, PortAudioStream, choose_output, list_outputs, rescan
 from synth_app.adapters.midi_rtmidi import MidiInputs
 from synth_app.adapters.niceness import ask_for_real_time, lower_own_priority
 from synth_app.app.compose import DELAY_BLOCKS, Core, build_core
@@ -118,6 +118,10 @@ class LiveInstrument:
             self.close()
             raise
         self._banner = self.library.notice
+        try:
+            self._check_block(options.audio)
+        except DeviceError as error:
+            self._banner = str(error)
         self._survey()
         self._spawn("render", self._render_loop)
         self._spawn("stream", self._stream_loop)
@@ -192,6 +196,7 @@ class LiveInstrument:
         return list_outputs()
 
     def open_audio(self, settings: AudioSettings) -> None:
+        self._check_block(settings)
         former, patch = self._audio, self._patch
         self.stop_recording()
         self._stop_core()
@@ -267,6 +272,13 @@ class LiveInstrument:
         self._stream, self._audio = stream, settings
         self._core = core
         core.control.set_palette(palette, time.monotonic_ns())
+
+    def _check_block(self, settings: AudioSettings) -> None:
+        """Raise a DeviceError for a block that the JACK server would not give: it decides, for everyone."""
+        asked, stream = settings.block_frames, self._stream
+        ours = stream is not None and stream.block_frames == asked
+        if asked and not ours and choose_output(settings).host_api == JACK:
+            raise DeviceError(f"The JACK server decides the block; restart it with -p {asked}, and start again.")
 
     def _stop_core(self) -> None:
         """Fade out, take the engine away from its threads, and close the output."""

@@ -212,7 +212,7 @@ def test_the_file_holds_what_was_played_and_the_report_says_so(tmp_path: Path):
     report = render_events(Shelf(), patch, events, 3 * S, tmp_path / "out.wav", progress=shares.append)  # type: ignore[arg-type]
     written, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="float32")
     assert rate_hz == RATE_HZ
-    np.testing.assert_allclose(written, _play(events, 3.0, core=_core(palette(), master_db=0.0)), atol=2.0**-22)
+    np.testing.assert_allclose(written, _play(events, 3.0, core=_core(palette(), master_db=6.0)), atol=2.0**-22)
     assert report.seconds == pytest.approx(len(written) / RATE_HZ)
     assert report.notes == sum(isinstance(event, NoteOn) for event in events)
     assert report.peak == pytest.approx(np.abs(written).max(), abs=1e-6)
