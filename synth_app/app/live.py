@@ -56,11 +56,22 @@ def run(options: LiveOptions) -> int:
             show(instrument, settings, file, stop)
     finally:
         instrument.fade_out()
+        _end_recording(instrument)
         instrument.close()
         for number, handler in previous.items():
             signal.signal(number, handler)
         _remember(instrument, settings, file)
     return 0
+
+
+def _end_recording(instrument: LiveInstrument) -> None:
+    try:
+        path = instrument.stop_recording()
+    except SynthAppError as error:
+        sys.stderr.write(f"{error}\n")
+        return
+    if path is not None:
+        sys.stdout.write(f"Recorded to {path}\n")
 
 
 def _wait(instrument: LiveInstrument, stop: threading.Event) -> None:
