@@ -12,12 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import fluidsynth
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from synth_app.core.errors import FileFormatError
+from synth_app.core.errors import FileFormatError, SettingsError
 
 RENDER_RATE_HZ = 48_000
 SAMPLE_RATE_HZ = 16_000
@@ -88,6 +87,13 @@ class SoundfontRenderer:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        try:
+            import fluidsynth  # here, since the package looks for the C library when it is imported
+        except ImportError as error:
+            raise SettingsError(
+                "Rendering soundfonts needs pyfluidsynth and the FluidSynth library: install the extra [train], and "
+                "libfluidsynth3 (Debian) or fluid-synth (Homebrew)."
+            ) from error
         self._synth = fluidsynth.Synth(samplerate=float(RENDER_RATE_HZ), gain=0.5)
         self._synth.setting("synth.reverb.active", 0)
         self._synth.setting("synth.chorus.active", 0)

@@ -1,6 +1,7 @@
 """Data sets: what is let in, how it is levelled and divided, and that a build goes on."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from synth_app.training.data import (
 from synth_app.training.instruments import by_rule, curated
 from synth_app.training.pitch import hz_of, read_near, read_pitch
 from synth_app.training.procedural import patches
-from synth_app.training.soundfont import Preset, list_presets
+from synth_app.training.soundfont import Preset, SoundfontRenderer, list_presets
 from synth_app.training.sources import nsynth_instruments, wave_folder_instruments
 
 from .conftest import RATE, tone
@@ -135,6 +136,14 @@ def test_what_is_no_soundfont_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"RIFF\0\0\0\0WAVE")
     with pytest.raises(FileFormatError, match="not a soundfont"):
         list_presets(path)
+
+
+def test_without_the_fluidsynth_library_the_player_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fluidsynth", None)
+    with pytest.raises(SettingsError, match="libfluidsynth3"):
+        SoundfontRenderer(tmp_path / "any.sf2")
 
 
 def test_presets_are_found_behind_an_odd_chunk_without_its_pad(tmp_path: Path) -> None:
