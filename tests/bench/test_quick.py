@@ -6,11 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from synth_app.app.bench import run
+from synth_app.app.bench.rows import Row
 from synth_app.app.bench.run import ENTRIES, run_bench
+from synth_app.app.bench.setting import Setting
 from synth_app.app.bench.subjects import FULL_WIDTH, HALF_WIDTH, make_subjects, random_arrays
 from synth_app.core.errors import SynthAppError
 from tests.helpers.program import environment, run_command
@@ -58,6 +62,18 @@ def test_without_jack_every_row_that_needs_it_says_so(tmp_path: Path, monkeypatc
     for row in report.rows:
         assert "jackd is not installed" in row.skipped
         assert row.met is None
+
+
+def test_stopped_by_hand_it_keeps_what_was_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def impatient(setting: Setting) -> list[Row]:
+        raise KeyboardInterrupt
+
+    published, stopped = ENTRIES[-1], replace(ENTRIES[0], scenario=impatient)
+    monkeypatch.setattr(run, "ENTRIES", (published, stopped))
+    report = run_bench(tmp_path / "bench.json", quick=True, model="partials")
+    assert [bool(row.skipped) for row in report.rows] == [False] * 4 + [True]
+    assert report.rows[-1].skipped == "stopped by hand"
+    assert (tmp_path / "bench.json").exists()
 
 
 def test_an_unknown_scenario_is_one_sentence() -> None:

@@ -89,9 +89,13 @@ def run_bench(
                 quick=quick, folder=folder, subjects=make_subjects(folder, quick, 2026),
                 model=model or ("" if default_model_installed() else "partials"), memory_s=memory_s, say=status.update,
             )  # fmt: skip
-            for entry in entries:
+            for done, entry in enumerate(entries):
                 status.update(entry.group)
-                rows += _run(entry, setting)
+                try:
+                    rows += _run(entry, setting)
+                except KeyboardInterrupt:  # what was measured so far is worth keeping
+                    rows += [skip(left.group, left.name, "stopped by hand") for left in entries[done:]]
+                    break
     report = Report(replace(facts, load_after=load_average()), tuple(rows), quick, time.monotonic() - began)
     print_report(report, console)
     if json_file is not None:
