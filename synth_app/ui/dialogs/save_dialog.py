@@ -19,6 +19,8 @@ from PyQt6.QtWidgets import (
 from synth_app.timbre.patch import Patch
 from synth_app.ui.widgets.base import caption
 
+FACTORY_AUTHOR = "synth_app"
+
 
 class SaveDialog(QDialog):
     """Asks for name, folder, author, tags and notes; ``result_patch`` is the patch with them."""
@@ -29,10 +31,11 @@ class SaveDialog(QDialog):
         self._patch = patch
         self._taken = {name.casefold() for name in taken}
         self.name = QLineEdit(suggested)
-        self.author = QLineEdit(patch.author)
+        ours = patch.author == FACTORY_AUTHOR  # what the player makes of a factory sound is the player's
+        self.author = QLineEdit("" if ours else patch.author)
         self.tags = QLineEdit(", ".join(patch.tags))
         self.tags.setPlaceholderText(self.tr("warm, pad, slow …"))
-        self.notes = QPlainTextEdit(patch.notes)
+        self.notes = QPlainTextEdit("" if ours else patch.notes)
         self.notes.setTabChangesFocus(True)
         self.notes.setMaximumHeight(4 * self.fontMetrics().height() + 16)
         self.folder = QLineEdit()

@@ -109,7 +109,10 @@ class TimbreLibrary:
         model = self.find(like) if like else None
         if model is not None:
             return sorted(rows, key=lambda row: -self._likeness(model, row.anchor))
-        return sorted(rows, key=lambda row: _sort_key(row.anchor, order, self.families))
+        rows.sort(key=lambda row: _sort_key(row.anchor, order, self.families))
+        if words:  # who searches for a flute means the one that is called so
+            rows.sort(key=lambda row: not all(word in row.anchor.name.casefold() for word in words))
+        return rows
 
     def _likeness(self, model: Anchor, other: Anchor) -> float:
         """Nearness in what is heard (ranks of descriptors) and in latent space."""
