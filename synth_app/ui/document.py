@@ -33,6 +33,10 @@ def places_of(patch: Patch) -> tuple[Point, ...]:
     return tuple((anchor.x, anchor.y) for anchor in patch.anchors)
 
 
+def _unmorphed(patch: Patch) -> Patch:
+    return patch.with_weights((0.0,) * len(patch.anchors))
+
+
 def natural_handle(patch: Patch) -> Point:
     """Where the handle belongs when only the weights are known."""
     return handle_for(patch.weights, places_of(patch))
@@ -71,6 +75,12 @@ class Document(QObject):
     def dirty(self) -> bool:
         """Whether closing now would lose something."""
         return self._on_disk.get(self._sound.path) != self._sound.patch
+
+    @property
+    def edited(self) -> bool:
+        """Whether closing would lose more than where the morph was left: to play the pad is not to edit the sound."""
+        on_disk = self._on_disk.get(self._sound.path)
+        return on_disk is None or _unmorphed(on_disk) != _unmorphed(self._sound.patch)
 
     def edit(self, patch: Patch, text: str, handle: Point | None = None, merge: str = "") -> None:
         """Change the sound as one undoable step.

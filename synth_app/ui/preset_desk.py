@@ -77,7 +77,7 @@ class PresetDesk(QObject):
 
     def may_leave(self) -> bool:
         """Ask before edits are lost; true when the player may go on."""
-        if not self._document.dirty:
+        if not self._document.edited:
             return True
         box = QMessageBox(self._window)
         box.setWindowTitle(self.tr("Unsaved changes"))

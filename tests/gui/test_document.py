@@ -85,6 +85,14 @@ def test_dirty_follows_what_is_on_disk(document: Document) -> None:
     assert document.dirty, "the file holds what came after"
 
 
+def test_playing_the_pad_is_no_edit(document: Document) -> None:
+    weights = (1.0,) + (0.0,) * (len(document.patch.anchors) - 1)
+    document.edit(document.patch.with_weights(weights[::-1]), "Morph")
+    assert document.dirty and not document.edited, "leaving the sound asks nothing; undo still brings the place back"
+    document.edit(document.patch.with_param("volume_db", -3.0), "Volume")
+    assert document.edited
+
+
 def test_opening_another_preset_can_be_undone(document: Document) -> None:
     document.edit(document.patch.with_param("volume_db", -3.0), "Volume")
     edited = document.sound
