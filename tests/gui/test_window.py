@@ -365,7 +365,7 @@ def path_of(fake: FakeInstrument, name: str) -> Path:
 def test_loading_asks_before_edits_are_lost(
     window: MainWindow, fake: FakeInstrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window.morphing.jump(0)
+    window.document.edit(window.document.patch.with_param("volume_db", -3.0), "Volume")
     assert window.top.name.text() == "Welcome *" and "Welcome *" in window.windowTitle()
     asked = answer(monkeypatch, QMessageBox.ButtonRole.RejectRole)
     window.desk.load(path_of(fake, "Night Bus"))
@@ -405,7 +405,7 @@ def test_saving_a_factory_preset_asks_for_a_name(
 def test_closing_asks_and_can_be_refused(
     window: MainWindow, fake: FakeInstrument, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    window.morphing.jump(0)
+    window.document.edit(window.document.patch.with_param("volume_db", -3.0), "Volume")
     answer(monkeypatch, QMessageBox.ButtonRole.RejectRole)
     assert not window.close()
     assert window.isVisible()
