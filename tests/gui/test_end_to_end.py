@@ -160,11 +160,11 @@ def test_choosing_morphing_playing_saving_and_starting_again(
             hand.drag(twin.on_pad((0.4, 0.6)), twin.on_pad((0.2, 0.55)), twin.on_pad(SOFT))
             time.sleep(0.8)
             hand.hold_key("a", 1.2)
-            time.sleep(0.6)
+            time.sleep(1.4)
             hand.drag(twin.on_pad(SOFT), *(twin.on_pad((x, 0.5)) for x in (0.3, 0.5, 0.7, 0.84)), twin.on_pad(BRIGHT))
             time.sleep(0.8)
             hand.hold_key("a", 1.2)
-            time.sleep(0.6)
+            time.sleep(1.4)
             hand.hold(twin.key(64), 1.2)
             time.sleep(0.8)
 
@@ -181,7 +181,7 @@ def test_choosing_morphing_playing_saving_and_starting_again(
     assert patch.weights == pytest.approx((0.0, 1.0, 0.0), abs=0.01)
 
     sound = listen.mono(jack.read_recording(tmp_path / "take.wav"))
-    onsets = listen.onsets_s(sound, jack.RATE_HZ, threshold_db=listen.peak_db(sound) - 30.0, quiet_s=0.4)
+    onsets = listen.onsets_s(sound, jack.RATE_HZ, threshold_db=listen.peak_db(sound) - 30.0, quiet_s=0.3)
     assert len(onsets) == 3
     notes = [sound[int((s + 0.4) * jack.RATE_HZ) : int((s + 1.0) * jack.RATE_HZ)] for s in onsets]
     for note, pitch in zip(notes, (60, 60, 64), strict=True):
