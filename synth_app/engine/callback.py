@@ -54,6 +54,7 @@ class MixerMemory:
         commands: ring to the mixer. done: ring back.
         state: STATE ``[1]``; slots: SLOT ``[SLOTS]``; tap: float32 ``[2 * TAP_FRAMES]``, finished output.
         table: int64 addresses, handed to the callback.
+        lent: whatever else the callback reads: it lives as long as this memory does, whoever lent it.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -72,6 +73,7 @@ class MixerMemory:
         self.tap = np.zeros(2 * TAP_FRAMES, np.float32)
         self.scratch = np.zeros((3, MAX_BLOCK))
         self.stamps = np.zeros(5, np.int64)
+        self.lent: list[object] = []
         state = self.state[0]
         state["rate_hz"] = rate_hz
         state["master"] = state["master_target"] = 1.0

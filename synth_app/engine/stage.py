@@ -90,6 +90,7 @@ class Stage:
         self._free = deque(range(SLOTS))
         self._notes: dict[int, Note] = {}
         self._lent: dict[int, dict[tuple[int, int], Chunk]] = {}
+        memory.lent += [self._notes, self._lent]  # an engine may be gone before its stream is closed
         self._overflow: list[tuple[float, ...]] = []
         self._unsent_starts: set[int] = set()
         self._dirty = False

@@ -68,6 +68,22 @@ def test_a_note_that_the_mixer_holds_is_kept_alive_by_the_stage_alone(desk: Desk
     assert alive() is None
 
 
+def test_notes_outlive_the_engine_as_long_as_the_stream_may_still_read_them(desk: Desk):
+    """The device is switched: the engine goes first, the stream a moment later."""
+    stage = Stage(desk.memory)
+    note = _note(10_000)
+    alive = weakref.ref(note.audio)
+    stage.start(1, note, AT_ONCE, PLAIN)
+    stage.commit()
+    del stage, note
+    gc.collect()
+    assert alive() is not None
+    assert np.all(desk.heard(5000) == 0.25)
+    desk.memory.lent.clear()
+    gc.collect()
+    assert alive() is None
+
+
 def test_there_are_as_many_slots_as_the_mixer_has_and_no_more(desk: Desk, stage: Stage):
     note = _note()
     slots = [stage.start(n, note, AT_ONCE, PLAIN) for n in range(SLOTS)]
