@@ -194,6 +194,7 @@ class Ensemble:
         voice.anchor_frame, voice.anchor_position = voice.start_frame, position
         latched = voice.phase is Phase.LATCHED
         voice.phase = Phase.SOUNDING
+        self._planning.voices_changed = True
         playhead = partial(self.stage.position, slot, voice.voice_id)
         rng = np.random.default_rng(voice.voice_id)
         self.streams.begin(Stream(voice.voice_id, voice.note, playhead, rng, voice.rate * voice.ratio))

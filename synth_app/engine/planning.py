@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from synth_app.core.keys import LatentKey
 from synth_app.engine.timing import FrameClock
 from synth_app.engine.voices import EngineVoice, Phase
 from synth_app.performer.performer import Performer
@@ -22,7 +23,7 @@ FOLLOW_FRAMES = 12
 
 PLAN_EVERY_NS = 20_000_000
 AT_REST_NS = 200_000_000
-"""Plans closer than this are for a timbre on its way, and small; once it rests, the whole keyboard is looked at."""
+"""A timbre that changes again within this time is on its way, and plans are small; once it rests, they are whole."""
 
 TIDY_EVERY_NS = 500_000_000
 WARM_EVERY_NS = 200_000_000
@@ -59,8 +60,8 @@ class Planning:
         self._note_ratio = finisher.rate_hz / device_rate_hz
         self._wanted = ahead
         self._ahead: list[Demand] | None = None
-        self._last_plan_ns = -AT_REST_NS
-        self._resting = False  # the plan that is due is the one after a movement
+        self._last_plan_ns = self._moved_ns = -AT_REST_NS
+        self._timbre: tuple[LatentKey, ...] = ()
         self._tidy_due_ns = 0
         self._warm = 0.0
         self._warm_due_ns = 0
@@ -69,27 +70,26 @@ class Planning:
 
     def want(self, now_ns: int) -> None:
         """The hands or the timbre moved: plan anew soon. Plans are spaced, so a moving slider costs no more."""
-        if self._wanted and (self.due_ns is None or self._resting):
-            self.due_ns = max(now_ns, self._last_plan_ns + PLAN_EVERY_NS)
-            self._resting = False
+        if self._wanted:
+            soon = max(now_ns, self._last_plan_ns + PLAN_EVERY_NS)
+            self.due_ns = soon if self.due_ns is None else min(self.due_ns, soon)
 
     def step(self, now_ns: int, voices: Iterable[EngineVoice]) -> None:
         """Plan and publish, where something changed."""
         voices = tuple(voices)
         if self.due_ns is not None and now_ns >= self.due_ns:
-            moving = now_ns - self._last_plan_ns < AT_REST_NS and not self._resting
-            self.due_ns = now_ns + AT_REST_NS if moving else None
-            self._resting = moving
             self._last_plan_ns = now_ns
-            self._ahead = self._look_ahead(now_ns, voices, moving)
+            self._ahead = self._look_ahead(now_ns, voices)
         if self.voices_changed or self._ahead is not None:
             urgent = [demand for voice in voices for demand in self._demands(voice)]
             self._board.publish(urgent, self._ahead)
             self._ahead = None
             self.voices_changed = False
 
-    def _look_ahead(self, now_ns: int, voices: tuple[EngineVoice, ...], moving: bool) -> list[Demand]:
+    def _look_ahead(self, now_ns: int, voices: tuple[EngineVoice, ...]) -> list[Demand]:
         wants = self._performer.wants()
+        moving = self._is_moving(now_ns, tuple(want.latent_key for want in wants.latents))
+        self.due_ns = now_ns + AT_REST_NS if moving else None
         self._cache.round += 1
         wishes = plan(
             wants.model_id,
@@ -111,6 +111,14 @@ class Planning:
             self._tidy_due_ns = now_ns + TIDY_EVERY_NS
             self._cache.evict()
         return ahead
+
+    def _is_moving(self, now_ns: int, timbre: tuple[LatentKey, ...]) -> bool:
+        """Whether the timbre is another than a moment ago, and was then as well. Strokes do not move it."""
+        changed = set(timbre) != set(self._timbre)  # a stroke may bring another velocity's latent to the front
+        moving = changed and now_ns - self._moved_ns < AT_REST_NS
+        if changed:
+            self._timbre, self._moved_ns = timbre, now_ns
+        return moving
 
     def _demands(self, voice: EngineVoice) -> list[Demand]:
         """What a voice needs rendered, and when it would miss it."""
