@@ -1,4 +1,4 @@
-"""What the worker is told to do: the needs of voices, then the hands' neighbourhood, and little while a slider moves."""
+"""What the worker is told to do: the needs of voices, the hands' neighbourhood, little while a slider moves."""
 
 from __future__ import annotations
 
