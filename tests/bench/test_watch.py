@@ -7,7 +7,7 @@ import pytest
 
 from synth_app.app.bench import watch
 from synth_app.app.bench.live import _cold_messages, _end_to_end_ms
-from synth_app.app.compose import Core, build_core, fallback_patch
+from synth_app.app.compose import Core, fallback_patch
 from synth_app.core.events import NoteOff, NoteOn
 from synth_app.engine.callback import MixerMemory
 from synth_app.engine.inbox import Inbox
@@ -21,15 +21,17 @@ RATE_HZ = 48_000
 
 
 @pytest.fixture
-def core() -> Core:
+def watched() -> tuple[Core, watch.WatchedStage]:
     anchors = (Anchor("Sine", "Test", (Layer(100, np.ones(4, np.float32)),)),)
     memory = MixerMemory(RATE_HZ)
     palette = Palette(fallback_patch(anchors), anchors, SINE_INFO)
-    return build_core(SineGenerator(), palette, {}, memory, FileClock(memory), Inbox(), delay_frames=256, live=False)
+    return watch.build_watched_core(
+        SineGenerator(), palette, {}, memory, FileClock(memory), Inbox(), delay_frames=256, live=False
+    )
 
 
-def test_each_voice_is_noted_from_stamp_to_frame(core: Core) -> None:
-    stage = watch.watch(core.memory, core.control)
+def test_each_voice_is_noted_from_stamp_to_frame(watched: tuple[Core, watch.WatchedStage]) -> None:
+    core, stage = watched
     events = [NoteOn(1_000_000, 0, 60, 100), NoteOn(2_000_000, 0, 67, 100)]
     core.control.step(3_000_000, events)
     while core.worker.step():

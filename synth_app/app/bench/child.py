@@ -147,16 +147,15 @@ def _watched_instrument(model: str, ahead: bool) -> Iterator[tuple[Any, Any, Any
     """The instrument, its engine, and the stage we watch in it."""
     from synth_app.app import instrument as module
     from synth_app.app.bench import watch
-    from synth_app.app.compose import Core, build_core
+    from synth_app.app.compose import Core
     from synth_app.app.live import prepare_process
 
     watched: list[tuple[Core, watch.WatchedStage]] = []
 
     def build_watched_core(*arguments: Any, **options: Any) -> Core:
         """The instrument's face says how things are, not how each note went: look over its shoulder."""
-        core = build_core(*arguments, **{**options, "live": ahead})
-        watched.append((core, watch.watch(core.memory, core.control)))
-        return core
+        watched.append(watch.build_watched_core(*arguments, **{**options, "live": ahead}))
+        return watched[-1][0]
 
     vars(module)["build_core"] = build_watched_core
     prepare_process()

@@ -195,6 +195,8 @@ class _Hands:
         what = {"messages": messages, "recording": str(self.setting.folder / "cold.npy")}
         ask_child("keys", what, self.env, self.setting.folder)
         report = self.instrument.answer("report")
+        if not report["delays_ms"]:
+            raise CannotMeasureError("no key reached the mixer")
         strokes = sum(data[0] == 0x90 for _, data in messages)
         if report["rendered"] < 0.95 * strokes:
             raise CannotMeasureError(f"only {report['rendered']} of {strokes} keys were cold")
@@ -253,6 +255,8 @@ def held_notes(setting: Setting) -> Sequence[Row]:
             what = {"model": str(subject.directory), "jumps": setting.times(20, 1), "sweep_s": sweep_s}
             answer = ask_child("slider", {**what, "seed": setting.seed}, env, setting.folder)
             changes = [jump for jump in answer["changes_ms"] if jump]
+            if not changes:
+                raise CannotMeasureError("no voice sounded when the slider moved")
             last = np.array([max(jump) for jump in changes])
             slow = sum(change >= 1e3 * PATIENCE_S for jump in changes for change in jump)
             patience = f"{slow} voices had not followed after {PATIENCE_S:.0f} s and count as that"
@@ -260,7 +264,7 @@ def held_notes(setting: Setting) -> Sequence[Row]:
             dry = Reach(ONLY, 0.0) if subject.judged and not subject.wide else None
             rows += [
                 measured(HELD, f"{subject.name}: first sample of each voice that differs",
-                         np.concatenate([np.zeros(0), *changes]), "ms", first, patience if slow else ""),
+                         np.concatenate(changes), "ms", first, patience if slow else ""),
                 measured(HELD, f"{subject.name}: half the change, the last voice", last + answer["half_ms"], "ms", half,
                          "by the decoder's overlap: one and a half hops after the first sample that differs"),
                 single(HELD, f"{subject.name}: times a voice ran dry in {sweep_s} s of moving slider",

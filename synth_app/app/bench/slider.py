@@ -27,7 +27,7 @@ _VELOCITY, _CHANNEL = 90, 0
 PATIENCE_S = 4.0
 """A voice that has not followed by then counts as if it had followed at that moment."""
 
-_HELD_S, _RENDERED_S, _PAUSE_S = 0.7, 2.5, 0.8
+_HELD_S, _RENDERED_S, _PAUSE_S = 0.7, 6.0, 0.8
 _POLL_S = 0.001
 
 
@@ -96,7 +96,7 @@ class Slider:
     def _rendered(self) -> bool:
         streams = [self._core.streams.get(view.voice_id) for view in self._live.telemetry().voices]
         return all(
-            s is None or s.released or s.note.has(self._finisher.first_frame, self._finisher.release_frame)
+            s is not None and (s.released or s.note.has(self._finisher.first_frame, self._finisher.release_frame))
             for s in streams
         )
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synth_app.app import compose
+from synth_app.app.compose import Core
 from synth_app.engine.callback import MixerMemory
 from synth_app.engine.clock import read_stamp
 from synth_app.engine.control import ControlLoop
@@ -36,24 +39,26 @@ class Struck:
 
 
 class WatchedStage(Stage):
-    """The control thread's stage, with a notebook. Put it in place of a fresh engine's stage.
+    """The control thread's stage, with a notebook.
 
     Attributes:
+        control: whose stage it is; known once the engine is built.
         struck: every voice started, in order.
         on_start: called with each note that starts.
     """
 
-    def __init__(self, memory: MixerMemory, control: ControlLoop) -> None:
+    def __init__(self, memory: MixerMemory) -> None:
         super().__init__(memory)
+        self.control: ControlLoop | None = None
         self.struck: list[Struck] = []
         self.on_start: Callable[[Note], None] = lambda note: None
-        self._control = control
         self._by_slot: dict[int, Struck] = {}
         self._unposted: list[Struck] = []
 
     def start(self, voice_id: int, note: Note, due_frame: int, sounding: Sounding) -> int | None:
         slot = super().start(voice_id, note, due_frame, sounding)
-        stamps = [voice.action.time_ns for voice in self._control.voices if voice.voice_id == voice_id]
+        voices = self.control.voices if self.control is not None else ()
+        stamps = [voice.action.time_ns for voice in voices if voice.voice_id == voice_id]
         if slot is not None and stamps:
             struck = Struck(stamps[0], due_frame=due_frame)
             self.struck.append(struck)
@@ -77,11 +82,21 @@ class WatchedStage(Stage):
         return news
 
 
-def watch(memory: MixerMemory, control: ControlLoop) -> WatchedStage:
-    """Replace the stage of an engine that has not sounded yet (with its control thread held back)."""
-    stage = WatchedStage(memory, control)
-    control.stage = stage
-    return stage
+def build_watched_core(*arguments: Any, **options: Any) -> tuple[Core, WatchedStage]:
+    """What :func:`synth_app.app.compose.build_core` builds, with a watched stage in it from the beginning."""
+    stages: list[WatchedStage] = []
+
+    def make_stage(memory: MixerMemory) -> WatchedStage:
+        stages.append(WatchedStage(memory))
+        return stages[-1]
+
+    vars(compose)["Stage"] = make_stage
+    try:
+        core = compose.build_core(*arguments, **options)
+    finally:
+        vars(compose)["Stage"] = Stage
+    stages[-1].control = core.control
+    return core, stages[-1]
 
 
 class StampLog:
