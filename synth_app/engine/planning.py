@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from synth_app.core.keys import LatentKey
+from synth_app.core.keys import LatentKey, NoteKey
 from synth_app.engine.timing import FrameClock
 from synth_app.engine.voices import EngineVoice, Phase
 from synth_app.performer.performer import Performer
@@ -12,7 +12,7 @@ from synth_app.render.board import Demand, DemandBoard
 from synth_app.render.cache import NoteCache
 from synth_app.render.finish import Finisher
 from synth_app.render.note import Note
-from synth_app.render.planner import Timbre, plan
+from synth_app.render.planner import Timbre, Wish, plan
 from synth_app.render.streams import RELEASE_CONTEXT, StreamWorker
 
 SOON_S, LATER_S = 0.05, 0.5
@@ -24,6 +24,9 @@ FOLLOW_FRAMES = 12
 PLAN_EVERY_NS = 20_000_000
 AT_REST_NS = 200_000_000
 """A timbre that changes again within this time is on its way, and plans are small; once it rests, they are whole."""
+
+PORTION = 96
+"""Wishes published at a time: a second of work. To look through thousands would cost the hand-over milliseconds."""
 
 TIDY_EVERY_NS = 500_000_000
 WARM_EVERY_NS = 200_000_000
@@ -62,6 +65,7 @@ class Planning:
         self._ahead: list[Demand] | None = None
         self._last_plan_ns = self._moved_ns = -AT_REST_NS
         self._timbre: tuple[LatentKey, ...] = ()
+        self._more: Demand | None = None  # once it is met, it is time for the next portion
         self._tidy_due_ns = 0
         self._warm = 0.0
         self._warm_due_ns = 0
@@ -77,6 +81,8 @@ class Planning:
     def step(self, now_ns: int, voices: Iterable[EngineVoice]) -> None:
         """Plan and publish, where something changed."""
         voices = tuple(voices)
+        if self._more is not None and self._more.met:
+            self.want(now_ns)
         if self.due_ns is not None and now_ns >= self.due_ns:
             self._last_plan_ns = now_ns
             self._ahead = self._look_ahead(now_ns, voices)
@@ -92,24 +98,35 @@ class Planning:
         self.due_ns = now_ns + AT_REST_NS if moving else None
         self._cache.round += 1
         wishes = plan(
-            wants.model_id,
             [Timbre(w.latent, w.latent_key) for w in wants.latents],
             [Timbre(w.latent, w.latent_key) for w in wants.ahead],
             wants.recent, wants.hand_pitch, wants.lowest_pitch, wants.highest_pitch, moving=moving,
         )  # fmt: skip
-        room = self._cache.budget_bytes
-        ahead = []
-        for wish in wishes:
-            room -= self._finisher.slice_bytes(wish.whole)
-            if room < 0:
-                break
-            note = self._cache.want(wish.key, wish.timbre.latent)
-            ahead.append(Demand(note, 0, self._finisher.frames if wish.whole else self._finisher.first_stop))
+        ahead = self._portion(wants.model_id, wishes)
+        self._more = ahead[-PORTION // 4] if len(ahead) == PORTION else None
         for voice in voices:
             voice.note.wanted = self._cache.round
         if now_ns >= self._tidy_due_ns:
             self._tidy_due_ns = now_ns + TIDY_EVERY_NS
             self._cache.evict()
+        return ahead
+
+    def _portion(self, model_id: str, wishes: Iterator[Wish]) -> list[Demand]:
+        """The first wishes that are not met yet: as many as keep the worker busy for a while, within the memory."""
+        cache, whole, first = self._cache, self._finisher.frames, self._finisher.first_stop
+        whole_bytes, first_bytes = self._finisher.slice_bytes(True), self._finisher.slice_bytes(False)
+        room = cache.budget_bytes
+        ahead: list[Demand] = []
+        for wish in wishes:
+            room -= whole_bytes if wish.whole else first_bytes
+            if room < 0 or len(ahead) == PORTION:
+                break
+            stop = whole if wish.whole else first
+            note = cache.family(model_id, wish.timbre.latent_key).get(wish.pitch)
+            if note is None or note.next_frame < stop:
+                note = cache.want(NoteKey(model_id, wish.timbre.latent_key, wish.pitch), wish.timbre.latent)
+                ahead.append(Demand(note, 0, stop))
+            note.wanted = cache.round
         return ahead
 
     def _is_moving(self, now_ns: int, timbre: tuple[LatentKey, ...]) -> bool:
@@ -160,6 +177,6 @@ class Planning:
             ready = 0
             if wants.latents:
                 family = self._cache.family(wants.model_id, wants.latents[0].latent_key)
-                ready = sum(self.ready(note, samples) for note in family)
+                ready = sum(self.ready(note, samples) for note in family.values())
             self._warm = ready / (wants.highest_pitch - wants.lowest_pitch + 1)
         return self._warm

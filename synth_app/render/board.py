@@ -35,7 +35,7 @@ class Demand:
     def met(self) -> bool:
         """Whether nothing is left to do."""
         if self.audio:
-            return self.note.complete or self.note.next_frame >= self.stop
+            return self.note.next_frame >= self.stop
         return self.note.has(self.start, self.stop)
 
 

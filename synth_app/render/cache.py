@@ -6,7 +6,7 @@ when memory runs short. A pinned note never goes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +62,9 @@ class NoteCache:
         note.wanted = self.round
         return note
 
-    def family(self, model_id: str, latent_key: LatentKey) -> list[Note]:
-        """Every note of one latent."""
-        return list(self._by_latent.get((model_id, latent_key), {}).values())
+    def family(self, model_id: str, latent_key: LatentKey) -> Mapping[int, Note]:
+        """The notes of one latent by pitch."""
+        return self._by_latent.get((model_id, latent_key), {})
 
     def nearest_pitch(self, key: NoteKey, samples: int) -> Note | None:
         """The note of the same latent nearest in pitch, within :data:`STAND_IN_REACH`, with ``samples`` rendered.

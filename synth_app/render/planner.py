@@ -1,18 +1,19 @@
 """What to render before it is asked for: the hand's neighbourhood first, in the timbres it is likely to meet.
 
-A pure function from what the performer knows to an ordered list. First slices come before whole notes, since a first
-slice is what makes a key sound at once.
+A pure function from what the performer knows to wishes in their order, made one at a time: who has enough stops asking.
+First slices come before whole notes, since a first slice is what makes a key sound at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synth_app.core.keys import LatentKey, NoteKey
+from synth_app.core.keys import LatentKey
 
 RECENT_WHOLE = 8
 """How many of the notes played last are rendered whole again after a morph."""
@@ -29,12 +30,11 @@ class Timbre:
     latent_key: LatentKey
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """Render ``key`` (whole, or its first slice only)."""
+class Wish(NamedTuple):
+    """Render ``pitch`` of ``timbre`` (whole, or its first slice only)."""
 
-    key: NoteKey
     timbre: Timbre
+    pitch: int
     whole: bool
 
 
@@ -50,7 +50,6 @@ def outward(centre: int, lowest: int, highest: int) -> Iterator[int]:
 
 
 def plan(
-    model_id: str,
     timbres: Sequence[Timbre],
     travel: Sequence[Timbre],
     recent: Sequence[int],
@@ -59,7 +58,7 @@ def plan(
     highest: int,
     *,
     moving: bool = False,
-) -> list[Wish]:
+) -> Iterator[Wish]:
     """Order what to render ahead.
 
     Args:
@@ -70,37 +69,45 @@ def plan(
         lowest, highest: the model's range.
         moving: the timbre is on its way: only what the hand may strike before it arrives.
 
-    Returns:
-        Wishes, each (key, whole) once.
+    Yields:
+        Each wish once.
     """
+    seen: set[tuple[LatentKey, int, bool]] = set()
+    for timbre, pitches, whole in _groups(timbres, travel, recent, centre, lowest, highest, moving):
+        address = timbre.latent_key
+        for pitch in pitches:
+            wish = address, pitch, whole
+            if wish not in seen:
+                seen.add(wish)
+                yield Wish(timbre, pitch, whole)
+
+
+def _groups(
+    timbres: Sequence[Timbre],
+    travel: Sequence[Timbre],
+    recent: Sequence[int],
+    centre: int,
+    lowest: int,
+    highest: int,
+    moving: bool,
+) -> Iterator[tuple[Timbre, Sequence[int], bool]]:
+    """(timbre, pitches, whole) in order; the same wish may come twice."""
+    if not timbres:
+        return
     centre = min(max(centre, lowest), highest)
     keyboard = list(outward(centre, lowest, highest))
     near = [p for p in keyboard if abs(p - centre) <= NEAR_SEMITONES]
-    wishes: dict[tuple[LatentKey, int, bool], Wish] = {}
-
-    def add(timbre: Timbre, pitches: Sequence[int], whole: bool) -> None:
-        for pitch in pitches:
-            wish = Wish(NoteKey(model_id, timbre.latent_key, pitch), timbre, whole)
-            wishes.setdefault((timbre.latent_key, pitch, whole), wish)
-
-    if not timbres:
-        return []
-    add(timbres[0], list(recent)[:RECENT_WHOLE], whole=False)
+    latest = list(recent)[:RECENT_WHOLE]
+    here, zones = timbres[0], timbres[1:]
+    yield here, latest, False
     if moving:
-        for timbre in travel[:1]:
-            add(timbre, list(recent)[:RECENT_WHOLE], whole=False)
-        add(timbres[0], near, whole=False)
-        return list(wishes.values())
-    add(timbres[0], keyboard, whole=False)
-    for timbre in timbres[1:]:
-        add(timbre, keyboard, whole=False)
-    for timbre in travel:
-        add(timbre, list(recent)[:RECENT_WHOLE], whole=False)
-    add(timbres[0], list(recent)[:RECENT_WHOLE], whole=True)
-    add(timbres[0], near, whole=True)
-    for timbre in travel:
-        add(timbre, near, whole=False)
-    for timbre in timbres[1:]:
-        add(timbre, near, whole=True)
-    add(timbres[0], keyboard, whole=True)
-    return list(wishes.values())
+        yield from ((timbre, latest, False) for timbre in travel[:1])
+        yield here, near, False
+        return
+    yield from ((timbre, keyboard, False) for timbre in timbres)
+    yield from ((timbre, latest, False) for timbre in travel)
+    yield here, latest, True
+    yield here, near, True
+    yield from ((timbre, near, False) for timbre in travel)
+    yield from ((timbre, near, True) for timbre in zones)
+    yield here, keyboard, True

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from synth_app.core.events import SetMorph
-from synth_app.engine.planning import AT_REST_NS
+from synth_app.engine.planning import AT_REST_NS, PORTION
 from synth_app.render.board import Demand
+from synth_app.render.ports import SpectralFrames
+from tests.helpers.sine_generator import SineGenerator
 from tests.unit.engine.rig import Rig, palette
 
 KEYS = 61
@@ -128,3 +130,39 @@ def test_the_share_of_warm_keys():
     rig.prepare(range(24, 24 + 30), whole=False)
     assert rig.control.warm_share(300 * MS) == 30 / KEYS
     assert rig.control.warm_share(301 * MS) == 30 / KEYS
+
+
+def test_wishes_are_published_a_portion_at_a_time_until_everything_is_warm():
+    """Four velocity zones of whole notes are hundreds of wishes: too many to look through at every stroke."""
+    rig = _live(generator=SilentGenerator(), block=480)
+    rig.step()
+    assert len(_ahead(rig)) == PORTION
+    rig.slices_a_block = 8.0
+    for _ in range(200):
+        rig.step()
+        assert len(_ahead(rig)) <= PORTION
+        if not _ahead(rig):
+            break
+    notes = [n for n in rig.control.cache if n.complete]
+    assert {note.key.pitch for note in notes} == set(range(24, 85)), "the whole keyboard, and whole"
+    assert rig.core.board.next() is None
+    assert rig.control.warm_share(10**12) == 1.0
+
+
+def test_when_everything_is_warm_a_stroke_asks_for_nothing_ahead():
+    rig = _live(generator=SilentGenerator(), block=480)
+    rig.slices_a_block = 8.0
+    for _ in range(200):
+        rig.step()
+    rig.slices_a_block = 0.0
+    rig.on(50)
+    rig.run(0.3)
+    assert _ahead(rig) == []
+
+
+class SilentGenerator(SineGenerator):
+    """A generator whose notes cost next to nothing."""
+
+    def render(self, latents, pitches, start_frame, stop_frame):
+        shape = (len(pitches), stop_frame - start_frame, 1024)
+        return SpectralFrames(np.full(shape, -13.8, np.float32), np.zeros(shape, np.float32))
