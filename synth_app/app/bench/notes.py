@@ -136,11 +136,15 @@ def _first_slices(generator: Generator, palette: Palette, rng: np.random.Generat
     core.control.step(2_000_000_000, ())  # the plan is due by now
     wants = core.control.performer.wants()
     keys = wants.highest_pitch - wants.lowest_pitch + 1
+    now_ns = 2_000_000_000
     while True:
         family = core.control.cache.family(wants.model_id, wants.latents[0].latent_key)
-        if sum(note.available > 0 for note in family) == keys:
+        if sum(note.available > 0 for note in family.values()) == keys:
             return time.perf_counter() - began
-        if not core.worker.step():
+        worked = core.worker.step()
+        now_ns += 20_000_000 if worked else 1_000_000_000
+        core.control.step(now_ns, ())  # plans come in portions
+        if not worked and not core.worker.step():
             raise AssertionError("the plan left keys cold")
 
 
