@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -20,6 +22,10 @@ from synth_app.engine.ports import AudioDevice, AudioSettings
 
 DEFAULT_BLOCK_FRAMES = 128
 JACK = "JACK Audio Connection Kit"
+JACK_CLIENT = b"synth_app_audio"
+"""What other JACK programs see. The MIDI client is plain "synth_app" already, and JACK would number one of the two."""
+
+_PORTAUDIO = "libportaudio.so.2"
 _FIRST_CALLBACK_TIMEOUT_S = 2.0
 _CLOSE_TIMEOUT_S = 3.0
 
@@ -36,7 +42,22 @@ class Output:
     channels: int
 
 
+def _name_jack_client() -> None:
+    """Ask PortAudio to call itself by our name under JACK; it must be told before it starts.
+
+    That is part of PortAudio's own extension for JACK (``pa_jack.h``), which sounddevice does not wrap. The loader
+    hands out one library for one name, so this is the one that sounddevice opens; any other stays "PortAudio".
+    """
+    if "sounddevice" in sys.modules or not sys.platform.startswith("linux"):
+        return
+    try:
+        ctypes.CDLL(_PORTAUDIO).PaJack_SetClientName(JACK_CLIENT)  # it keeps the pointer; the constant lives as long
+    except (OSError, AttributeError):  # not installed (said below), or built without JACK
+        return
+
+
 def _portaudio() -> ModuleType:
+    _name_jack_client()
     try:
         with quiet_libraries():
             import sounddevice

@@ -33,7 +33,6 @@ pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=Tr
 
 SIZE = (1280, 800)
 PANEL = PanelSettings(first_run=False, window=(0, 0, *SIZE))
-OUTPUTS = ("PortAudio:out_0", "PortAudio:out_1")
 SOFT, BRIGHT = (0.15, 0.5), (0.85, 0.5)
 WORLDS = Patch(
     "Two Worlds",
@@ -155,7 +154,7 @@ def test_choosing_morphing_playing_saving_and_starting_again(
         time.sleep(0.3)
         hand.click(twin.first_timbre(), times=2)
 
-        with jack.recording(tmp_path / "take.wav", OUTPUTS):
+        with jack.recording(tmp_path / "take.wav", jack.OUTPUTS):
             time.sleep(0.3)
             hand.drag(twin.on_pad((0.4, 0.6)), twin.on_pad((0.2, 0.55)), twin.on_pad(SOFT))
             time.sleep(0.8)

@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 
 SERVER_NAME = "synth-test"
 RATE_HZ = 48000
+OUTPUTS = ("synth_app_audio:out_0", "synth_app_audio:out_1")
+"""The instrument's output ports."""
+
 ENVIRONMENT = {
     "JACK_DEFAULT_SERVER": SERVER_NAME,
     "JACK_NO_START_SERVER": "1",

@@ -19,7 +19,6 @@ from tests.helpers import jack, listen
 from tests.helpers.midi_client import Note, connection, play_song, write_song
 from tests.helpers.program import Program
 
-OUTPUTS = ("PortAudio:out_0", "PortAudio:out_1")
 MIDI_PORT = "synth_app:midi_in"
 SCALE = (48, 50, 52, 53, 55, 57, 59, 60)
 CHORD = (48, 52, 55, 59)
@@ -36,7 +35,7 @@ def instrument(jack_server: jack.JackServer, tmp_path: Path) -> Iterator[Program
 def test_a_scale_arrives_at_its_pitches_and_in_time(instrument: Program, tmp_path: Path) -> None:
     held_s, gap_s = 0.5, 0.7
     sent_s = []
-    with jack.recording(tmp_path / "scale.wav", OUTPUTS), connection(MIDI_PORT) as keyboard:
+    with jack.recording(tmp_path / "scale.wav", jack.OUTPUTS), connection(MIDI_PORT) as keyboard:
         time.sleep(0.5)
         for pitch in SCALE:
             sent_s.append(time.monotonic())
@@ -64,7 +63,7 @@ def test_a_scale_arrives_at_its_pitches_and_in_time(instrument: Program, tmp_pat
 def test_a_chord_arrives_whole_and_ends_in_silence(instrument: Program, tmp_path: Path) -> None:
     held_s = 1.5
     song = write_song(tmp_path / "chord.mid", [Note(0.2, held_s, pitch) for pitch in CHORD], end_s=0.2 + held_s)
-    with jack.recording(tmp_path / "chord.wav", OUTPUTS):
+    with jack.recording(tmp_path / "chord.wav", jack.OUTPUTS):
         play_song(song, MIDI_PORT)
         time.sleep(4.0)
     sound = listen.mono(jack.read_recording(tmp_path / "chord.wav"))
@@ -84,7 +83,7 @@ def test_a_chord_arrives_whole_and_ends_in_silence(instrument: Program, tmp_path
 def test_it_fades_out_and_leaves(jack_server: jack.JackServer, tmp_path: Path, how: signal.Signals) -> None:
     with Program(["play", "--headless"], tmp_path / "home") as program:
         program.wait_ready()
-        with jack.recording(tmp_path / "end.wav", OUTPUTS), connection(MIDI_PORT) as keyboard:
+        with jack.recording(tmp_path / "end.wav", jack.OUTPUTS), connection(MIDI_PORT) as keyboard:
             keyboard.send(mido.Message("note_on", note=60, velocity=110))
             time.sleep(1.0)
             assert program.interrupt(how) == 0
@@ -112,7 +111,7 @@ def test_a_recording_holds_what_was_heard(jack_server: jack.JackServer, tmp_path
     kept = tmp_path / "kept.wav"
     with Program(["play", "--headless", "--record", str(kept)], tmp_path / "home") as program:
         program.wait_ready()
-        with jack.recording(tmp_path / "heard.wav", OUTPUTS), connection(MIDI_PORT) as keyboard:
+        with jack.recording(tmp_path / "heard.wav", jack.OUTPUTS), connection(MIDI_PORT) as keyboard:
             keyboard.send(mido.Message("note_on", note=57, velocity=100))
             time.sleep(1.0)
             keyboard.send(mido.Message("note_off", note=57))
