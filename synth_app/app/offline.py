@@ -86,11 +86,17 @@ def play_score(core: Core, events: Sequence[Event], end_ns: int) -> Iterator[NDA
 def _settle(core: Core, now_ns: int, events: Sequence[Event], frames: int) -> None:
     """Step control, worker and streams until every voice has the samples of the coming block.
 
-    The worker goes first: a stream never has to make do with less than it asked for.
+    Events come one at a time, and each finds the notes of those before it rendered, as if they had been cached. The
+    worker goes before the streams: a stream never has to make do with less than it asked for.
     """
-    core.control.step(now_ns, events)
-    while (core.control.needs_samples(frames) and core.worker.step()) or core.streams.step():
-        core.control.step(now_ns, ())
+    control, worker = core.control, core.worker
+    for event in events:
+        control.step(event.time_ns, (event,))
+        while control.ensemble.waiting and worker.step():
+            control.step(event.time_ns, ())
+    control.step(now_ns, ())
+    while (control.needs_samples(frames) and worker.step()) or core.streams.step():
+        control.step(now_ns, ())
 
 
 def render_events(

@@ -141,17 +141,21 @@ class ControlLoop:
         while self._calls:
             self._carry_out(self._calls.popleft()())
         for event in events:
+            self._tick_until(event.time_ns)
             self._carry_out(self.performer.handle(event))
             if isinstance(event, Panic):
                 self._end_previews(self._frame(event.time_ns))
         self.ensemble.go_over()
-        tick = self.performer.next_tick_ns
-        if tick is not None and now_ns >= tick:
-            self._carry_out(self.performer.tick(now_ns))
+        self._tick_until(now_ns)
         self.ensemble.attend(self._clock.frame_at(now_ns))
         self.banner = STILL_RENDERING if self.ensemble.silent_keys else ""
         self.stage.commit()
         self._planning.step(now_ns, self.ensemble.voices)
+
+    def _tick_until(self, time_ns: int) -> None:
+        """Let a gliding morph take its steps, each at its own time, however seldom this is called."""
+        while (tick_ns := self.performer.next_tick_ns) is not None and tick_ns <= time_ns:
+            self._carry_out(self.performer.tick(tick_ns))
 
     def next_wake_ns(self, now_ns: int) -> int | None:
         """When :meth:`step` should run again even if nothing arrives."""

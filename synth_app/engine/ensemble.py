@@ -227,7 +227,7 @@ class Ensemble:
         """Let the model's own release begin, once the voice has come as far as ``frame``."""
         stream = self.streams.get(voice.voice_id)
         if stream is not None:
-            stream.release_at = self._position(voice, frame)
+            stream.release_frame = self.streams.frame_after(stream, self._position(voice, frame))
             stream.released = True
 
     def _position(self, voice: EngineVoice, frame: int) -> float:
@@ -240,15 +240,22 @@ class Ensemble:
         if voice is None or voice.phase is not Phase.SOUNDING:
             return
         voice.coming = self.cache.want(action.note_key, action.latent)
-        voice.coming_at = self._position(voice, max(frame, voice.begin_frame))
+        stream = self.streams.get(voice.voice_id)
+        if stream is not None:
+            voice.coming_frame = self.streams.frame_after(stream, self._position(voice, max(frame, voice.begin_frame)))
         self._planning.voices_changed = True
 
     def _follow(self) -> None:
         """Hand each stream its next note once it has taken up the one before: no wish is starved by newer ones."""
         for voice in self._voices.values():
             stream = self.streams.get(voice.voice_id)
-            if voice.coming is not None and stream is not None and stream.target is None:
-                stream.target_at = voice.coming_at  # before the target, which the stream's thread waits for
+            if stream is None:
+                continue
+            if stream.note is not voice.following:  # it has gone over: what it needs from now on is another note
+                voice.following = stream.note
+                self._planning.voices_changed = True
+            if voice.coming is not None and stream.target is None:
+                stream.target_frame = voice.coming_frame  # before the target, which the stream's thread waits for
                 stream.target, voice.coming = voice.coming, None
                 self._planning.voices_changed = True
 

@@ -105,7 +105,9 @@ class Planning:
         ahead = self._portion(wants.model_id, wishes)
         self._more = ahead[-PORTION // 4] if len(ahead) == PORTION else None
         for voice in voices:
-            voice.note.wanted = self._cache.round
+            for note in (voice.note, voice.following, voice.coming):
+                if note is not None:
+                    note.wanted = self._cache.round
         if now_ns >= self._tidy_due_ns:
             self._tidy_due_ns = now_ns + TIDY_EVERY_NS
             self._cache.evict()
@@ -156,7 +158,7 @@ class Planning:
         elif not voice.waiting:
             playing = stream.note if stream else note
             demands.append(Demand(playing, self._finisher.first_frame, frames, False, lambda: now() + later))
-        if stream is not None and stream.target is not None and voice.phase is Phase.SOUNDING:
+        if stream is not None and stream.target is not None and stream.tail is None:
             at = self._streams.needed_from(stream)
             first = min(at + FOLLOW_FRAMES, release)
             demands.append(Demand(stream.target, at, first, False, lambda: now() + soon))

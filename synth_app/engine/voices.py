@@ -38,8 +38,9 @@ class EngineVoice:
         anchor_frame, anchor_position: a frame, and the sample of the note that plays at it; every bend moves them.
         ratio: transposition of the note its slot plays (other than 1 when a short note kept its stand-in).
         held_frames: for LATCHED: how long the key was down.
-        coming: the note its morph asks for next, while its stream still waits for the one before; and the sample
-            (coming_at) from which it was asked for.
+        following: the note its stream plays, as last seen.
+        coming: the note its morph asks for next, while its stream still waits for the one before; and the first
+            frame (coming_frame) for which it holds.
         stand_in: the slot in which a stand-in sounds for it, or -1; with its note, transposition and first frame.
     """
 
@@ -58,8 +59,9 @@ class EngineVoice:
     vibrato: float = 0.0
     gain_left: float = 0.0
     gain_right: float = 0.0
+    following: Note | None = None
     coming: Note | None = None
-    coming_at: float = 0.0
+    coming_frame: int = 0
     stand_in: int = -1
     stand_in_note: Note | None = None
     stand_in_ratio: float = 1.0

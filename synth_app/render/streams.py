@@ -15,6 +15,7 @@ Streams are stepped by a thread of their own: a frame costs it a fraction of a m
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -95,10 +96,10 @@ class Stream:
     Attributes:
         voice_id: whose. position: the voice's playhead, in samples of its timeline.
         note: the note it began on.
-        rng: of the walk.
+        rng: of what the walk and the release leave to chance.
         rate: how fast the voice plays, as a ratio.
         released, target: wishes: end; follow this note (its latent's note of the same pitch).
-        release_at, target_at: the voice's samples at which these were wished.
+        release_frame, target_frame: the first frames for which they hold.
     """
 
     voice_id: int
@@ -107,9 +108,9 @@ class Stream:
     rng: np.random.Generator
     rate: float = 1.0
     released: bool = False
-    release_at: float = 0.0
+    release_frame: int = 0
     target: Note | None = None
-    target_at: float = 0.0
+    target_frame: int = 0
     ended: bool = False
     frame: int = -1  # next frame to decode, on the voice's own timeline
     decoder: StreamingDecoder | None = None
@@ -161,10 +162,15 @@ class StreamWorker:
         """The stream of a voice."""
         return self._streams.get(voice_id)
 
+    def frame_after(self, stream: Stream, sample: float) -> int:
+        """The first frame that begins a lead or more after a sample of the voice: from there a wish of then holds."""
+        lead = LEAD_S * self._finisher.rate_hz * stream.rate
+        return int((sample + lead) // self._finisher.hop) + self._finisher.lead_frames + 1
+
     def needed_from(self, stream: Stream) -> int:
         """The first frame of its target that a stream will use; a walk needs all that were held."""
-        at = stream.frame if stream.frame >= 0 else self._frame_after(stream, stream.position())
-        at = max(at, self._frame_after(stream, stream.target_at))
+        at = stream.frame if stream.frame >= 0 else self.frame_after(stream, stream.position())
+        at = max(at, stream.target_frame)
         return self._finisher.first_frame if stream.walk is not None or at >= self._join else at
 
     def heard_until(self, stream: Stream) -> int:
@@ -172,18 +178,26 @@ class StreamWorker:
 
         That is a hop beyond the switch, or the mixer would see the note's edge coming and fade before it got there.
         """
-        wish = stream.release_at if stream.released else 0.0
-        frame = self._frame_after(stream, max(wish, stream.position()))
-        return min(self._finisher.frames, (frame if stream.released else max(frame, self._join)) + 1)
+        frame = max(self.frame_after(stream, stream.position()), self._wish(stream))
+        return min(self._finisher.frames, frame + 1)
+
+    def _wish(self, stream: Stream) -> int:
+        """The frame at which a stream that has not begun is wished to."""
+        wishes = [self._join]
+        if stream.released:
+            wishes.append(stream.release_frame)
+        if stream.target is not None and self._usable(stream, stream.target):
+            wishes.append(stream.target_frame)
+        return min(wishes)
 
     def provided(self, stream: Stream, sample: float) -> bool:
         """Whether all frames are rendered that a stream will use up to a sample of its voice (for who can wait)."""
         finisher, note = self._finisher, stream.note
         if stream.ended:
             return True
-        if stream.target is not None and not stream.released:
-            return False
-        if not stream.released and self._frame_after(stream, sample) + EARLY_FRAMES < self._join:
+        if stream.target is not None and not (stream.released and stream.release_frame <= stream.target_frame):
+            return stream.tail is not None
+        if not stream.released and self.frame_after(stream, sample) + EARLY_FRAMES < self._join:
             return True
         if stream.chunk is None and note.next_frame < self.heard_until(stream):
             return False
@@ -228,20 +242,17 @@ class StreamWorker:
         prepared, stream.prepared = stream.prepared, None
         if prepared is not None and stream.prepared_note is note:
             return prepared
-        return SustainWalk(*note.picture(0, self._join), SUSTAIN_START_FRAME, self._join, stream.rng)
+        # Chance of its own: whether a walk was built ahead must not change what follows.
+        rng = copy.deepcopy(stream.rng).spawn(1)[0]
+        return SustainWalk(*note.picture(0, self._join), SUSTAIN_START_FRAME, self._join, rng)
 
     def _enter(self, stream: Stream, position: float) -> bool:
         """Position a decoder where the voice will leave its note; False while that is too early or not rendered."""
         finisher, note = self._finisher, stream.note
-        frame = soonest = self._frame_after(stream, position)
-        if stream.released:
-            frame = max(frame, self._frame_after(stream, stream.release_at))
-        elif stream.target is not None and self._usable(stream, stream.target):
-            frame = max(frame, self._frame_after(stream, stream.target_at))
-        else:
-            frame = max(frame, self._join)
-            if frame > soonest + EARLY_FRAMES:  # its note goes on for a while, and its hand may do something else
-                return False
+        soonest = self.frame_after(stream, position)
+        frame = max(soonest, self._wish(stream))
+        if frame > soonest + EARLY_FRAMES:  # its note goes on for a while, and its hand may wish something else
+            return False
         if frame >= finisher.frames:
             return False
         if note.next_frame < min(frame + 1, finisher.frames) or not note.has(finisher.first_frame, frame):
@@ -253,14 +264,9 @@ class StreamWorker:
         stream.decoder, stream.chunk, stream.frame = decoder, chunk, frame
         stream.level = note.log_mel[frame - 1].astype(np.float32)
         stream.inst_freq = note.inst_freq[frame - 1].astype(np.float32)
-        self._advance(stream)
+        self._keep_ahead(stream)
         self._on_chunk(stream.voice_id, chunk)
         return True
-
-    def _frame_after(self, stream: Stream, sample: float) -> int:
-        """The first frame that begins a lead or more after a sample of the voice."""
-        lead = LEAD_S * self._finisher.rate_hz * stream.rate
-        return int((sample + lead) // self._finisher.hop) + self._finisher.lead_frames + 1
 
     @property
     def _chunk_samples(self) -> int:
@@ -292,11 +298,11 @@ class StreamWorker:
 
     def _next_frame(self, stream: Stream) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
         """The stream's next frame, float32 ``[1, bins]`` each, and whether it is the last."""
-        if stream.released and stream.frame >= self._frame_after(stream, stream.release_at):
+        if stream.released and stream.frame >= stream.release_frame:
             return self._release_frame(stream)
         note = stream.note
-        due = stream.frame >= self._frame_after(stream, stream.target_at)
-        if stream.target is not None and due and not stream.released and self._usable(stream, stream.target):
+        due = stream.frame >= stream.target_frame
+        if stream.target is not None and due and self._usable(stream, stream.target):
             note = stream.note = stream.target
             stream.target = None
         if stream.frame < self._join and stream.walk is None and note.has(stream.frame, stream.frame + 1):

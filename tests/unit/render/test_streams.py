@@ -78,7 +78,7 @@ class Band:
     def release(self, *voices: int) -> None:
         for voice in voices:
             listener = self.listeners[voice]
-            listener.stream.release_at = float(listener.position)
+            listener.stream.release_frame = self.worker.frame_after(listener.stream, listener.position)
             listener.stream.released = True
 
 
