@@ -59,6 +59,11 @@ class Palette:
     anchor_lightness: float
     anchor_chroma: float
 
+    @property
+    def light(self) -> bool:
+        """Whether it is dark on light."""
+        return luminance(self.window) > 0.5
+
     def backgrounds(self) -> tuple[str, ...]:
         """The colours words may stand on."""
         return (self.window, self.surface, self.raised, self.hover, self.sunken)

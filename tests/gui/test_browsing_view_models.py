@@ -11,6 +11,7 @@ from synth_app.core.errors import PresetError
 from synth_app.core.units import pitch_to_hz
 from synth_app.timbre.patch import PatchAnchor
 from synth_app.ui.settings import PanelSettings
+from synth_app.ui.theme import DARK, LIGHT
 from synth_app.ui.view_models.invention import (
     captured,
     fresh_name,
@@ -24,6 +25,8 @@ from synth_app.ui.view_models.library import TimbreLibrary, orders
 from synth_app.ui.view_models.presets import PresetShelf
 from synth_app.ui.view_models.spectrum import (
     FFT_SAMPLES,
+    HUES,
+    LEVELS,
     RainbowModel,
     SampleTape,
     rainbow_table,
@@ -227,41 +230,48 @@ def tone(hz: float, count: int, rate_hz: int = 48000) -> np.ndarray:
     return (0.5 * np.sin(2 * np.pi * hz * np.arange(count) / rate_hz)).astype(np.float32)
 
 
+def seen(points: np.ndarray) -> np.ndarray:
+    """What the dark look shows of them."""
+    return rainbow_table()[points].astype(int)
+
+
 def test_the_rainbowgram_is_bright_at_the_pitch_that_sounds() -> None:
     model = RainbowModel(rows=200, rate_hz=48000)
-    columns = model.add(tone(pitch_to_hz(69), 12000), 12000)
+    columns = seen(model.add(tone(pitch_to_hz(69), 12000), 12000))
     assert columns.shape[0] == 200 and columns.shape[1] >= 10
-    brightness = columns[:, -1].astype(int).sum(axis=1)
+    brightness = columns[:, -1].sum(axis=1)
     assert abs(int(np.argmax(brightness)) - row_of_pitch(69, 200)) <= 2
     assert brightness.max() > 500 and np.median(brightness) < 60
 
 
 def test_a_gap_in_the_samples_is_no_flash() -> None:
     model, wave = RainbowModel(rows=200, rate_hz=48000), tone(440.0, 60000)
-    calm = model.add(wave[:12000], 12000)[:, -1:].astype(int)
-    after = model.add(wave[30000 : 30000 + 4096], 34096).astype(int)
+    calm = seen(model.add(wave[:12000], 12000)[:, -1:])
+    after = seen(model.add(wave[30000 : 30000 + 4096], 34096))
     assert after.shape[1] == 27, "time goes on"
     assert np.abs(after - calm).max() < 60, "and no column shows the splice"
-    torn = model.add(wave[40000:40010], 60000).astype(int)
+    torn = seen(model.add(wave[40000:40010], 60000))
     assert torn.shape[1] == 30 and np.abs(torn - calm).max() < 60, "half a second at most, nothing new to see"
 
 
 def test_the_rainbowgrams_colour_is_the_tuning_not_the_note() -> None:
     def colour(pitch: float) -> np.ndarray:
         model = RainbowModel(rows=200, rate_hz=48000)
-        column = model.add(tone(pitch_to_hz(pitch), 2 * FFT_SAMPLES), 2 * FFT_SAMPLES)[:, -1]
-        return column[int(np.argmax(column.astype(int).sum(axis=1)))].astype(int)
+        column = seen(model.add(tone(pitch_to_hz(pitch), 2 * FFT_SAMPLES), 2 * FFT_SAMPLES)[:, -1])
+        return column[int(np.argmax(column.sum(axis=1)))]
 
     in_tune, octave_higher, sharp = colour(69), colour(81), colour(69.35)
     assert np.abs(in_tune - octave_higher).max() < 40
     assert np.abs(in_tune - sharp).max() > 25
 
 
-def test_the_colour_table_rises_from_black() -> None:
-    table = rainbow_table().astype(int)
-    assert table[0].max() <= 8
-    assert table[-1].mean() > 190
-    assert (np.diff(table.sum(axis=2).mean(axis=1)) >= 0).all()
+def test_the_colours_begin_at_the_background_and_stand_out_more_the_louder() -> None:
+    for light, palette in ((False, DARK), (True, LIGHT)):
+        table = rainbow_table(light).reshape(LEVELS, HUES, 3).astype(int)
+        background = np.array([int(palette.sunken[i : i + 2], 16) for i in (1, 3, 5)])
+        assert np.abs(table[0] - background).max() <= 18, palette.name
+        away = np.abs(table - background).sum(axis=2).mean(axis=1)
+        assert (np.diff(away) >= 0).all() and away[-1] > 300, palette.name
 
 
 def test_the_scope_holds_a_tone_still() -> None:

@@ -19,6 +19,8 @@ LOWEST_PITCH, HIGHEST_PITCH = 24.0, 124.0
 RANGE_DB = 66.0
 QUIETEST_FULL_DB = -46.0
 RECOVERY_DB_PER_S = 4.0
+LEVELS, HUES = 128, 96
+"""A point of the picture is ``level * HUES + hue``; the theme decides what colour that is."""
 
 
 class SampleTape:
@@ -47,7 +49,7 @@ class SampleTape:
 
 
 class RainbowModel:
-    """Turns the tape into columns of RGB, top row first (high pitches on top).
+    """Turns the tape into columns of points, ``level * HUES + hue``, top row first (high pitches on top).
 
     Args:
         rows: height of a column in pixels. rate_hz: of the samples.
@@ -65,15 +67,15 @@ class RainbowModel:
         self._bins = np.minimum(hz * FFT_SAMPLES / rate_hz, FFT_SAMPLES / 2 - 2)
         self._heard = hz < rate_hz / 2
         self._full_db = QUIETEST_FULL_DB
-        self._last = np.zeros((rows, 1, 3), dtype=np.uint8)
+        self._last = np.zeros((rows, 1), dtype=np.uint16)
 
-    def add(self, scope: NDArray[np.float32], end_frame: int) -> NDArray[np.uint8]:
-        """Take a snapshot's samples and return the new columns, uint8 ``[rows, columns, 3]``, oldest first."""
+    def add(self, scope: NDArray[np.float32], end_frame: int) -> NDArray[np.uint16]:
+        """Take a snapshot's samples and return the new columns, uint16 ``[rows, columns]``, oldest first."""
         moved = self._tape.add(scope, end_frame)
         self._owed = min(self._owed + moved, self.rate_hz // 2)
         count, self._owed = divmod(self._owed, self.hop)
         if count == 0:
-            return np.zeros((self.rows, 0, 3), dtype=np.uint8)
+            return np.zeros((self.rows, 0), dtype=np.uint16)
         backs = self._owed + self.hop * np.arange(count - 1, -1, -1)  # how far before the end each column ends
         known = [int(back) for back in backs if back + FFT_SAMPLES < self._tape.whole]
         if not known:
@@ -82,13 +84,13 @@ class RainbowModel:
         ends = [tape.size - back for back in known]
         pairs = np.stack([tape[e - FFT_SAMPLES - shift : e - shift] for e in ends for shift in (1, 0)])
         spectra = np.fft.rfft(pairs * self._window, axis=1).reshape(len(known), 2, -1)
-        columns = self._colour(spectra[:, 0], spectra[:, 1])
+        columns = self._points(spectra[:, 0], spectra[:, 1])
         missed = count - len(known)  # a gap is painted over by its neighbours
         before, after = np.repeat(self._last, missed // 2, axis=1), np.repeat(columns[:, :1], -(-missed // 2), axis=1)
         self._last = columns[:, -1:]
         return np.concatenate((before, after, columns), axis=1)
 
-    def _colour(self, before: NDArray[np.complex128], after: NDArray[np.complex128]) -> NDArray[np.uint8]:
+    def _points(self, before: NDArray[np.complex128], after: NDArray[np.complex128]) -> NDArray[np.uint16]:
         """Columns from spectra one sample apart: the phase step between them is the instantaneous frequency."""
         inst_hz = np.abs(np.angle(after * np.conj(before))) * self.rate_hz / (2.0 * np.pi)
         power = np.abs(after) / (FFT_SAMPLES / 4)
@@ -100,9 +102,8 @@ class RainbowModel:
         level = self._brightness(20.0 * np.log10(magnitude + 1e-9)) * self._heard
         semitone = 12.0 * np.log2(np.maximum(hz, 8.0) / 440.0)
         hue = (semitone - np.floor(semitone) + 0.5) % 1.0  # in tune lies in the middle of the wheel
-        table = rainbow_table()
-        columns = table[(level * 127).astype(int), (hue * 95).astype(int)]
-        return np.ascontiguousarray(columns.transpose(1, 0, 2))
+        points = (level * (LEVELS - 1)).astype(np.uint16) * HUES + (hue * (HUES - 1)).astype(np.uint16)
+        return np.ascontiguousarray(points.T)
 
     def _brightness(self, level_db: NDArray[np.floating]) -> NDArray[np.floating]:
         """0..1 under the loudest of the last seconds, so that a soft note shows as much of itself as a loud one."""
@@ -114,14 +115,27 @@ class RainbowModel:
         return columns
 
 
-@lru_cache(maxsize=1)
-def rainbow_table() -> NDArray[np.uint8]:
-    """RGB for (brightness 0..127, hue 0..95), uint8 ``[128, 96, 3]``: black, deep colour, colour, nearly white."""
-    level = np.linspace(0.0, 1.0, 128)[:, None]
-    hue = np.linspace(0.0, 1.0, 96)[None, :]
-    turn = 2.0 * np.pi * (hue + 0.02)
-    lightness = 0.90 * level**0.9
-    chroma = 0.17 * np.minimum(1.0, 1.7 * level) * (1.0 - 0.5 * level**3)
+@lru_cache(maxsize=2)
+def rainbow_table(light: bool = False) -> NDArray[np.uint8]:
+    """RGB of every point, uint8 ``[LEVELS * HUES, 3]``: from the background to a colour that stands out on it.
+
+    On dark: nearly black, deep colour, colour, nearly white. On light: nearly white, pale colour, deep colour.
+    """
+    level = np.linspace(0.0, 1.0, LEVELS)[:, None]
+    turn = 2.0 * np.pi * (np.linspace(0.0, 1.0, HUES)[None, :] + 0.02)
+    if light:
+        lightness = 0.997 - 0.56 * level**0.9
+        chroma = 0.16 * np.minimum(1.0, 1.5 * level)
+    else:
+        lightness = 0.16 + 0.74 * level**0.9
+        chroma = 0.17 * np.minimum(1.0, 1.7 * level) * (1.0 - 0.5 * level**3)
+    return _oklch_bytes(lightness, chroma, turn).reshape(-1, 3)
+
+
+def _oklch_bytes(
+    lightness: NDArray[np.floating], chroma: NDArray[np.floating], turn: NDArray[np.floating]
+) -> NDArray[np.uint8]:
+    """OKLCH to sRGB bytes, clipped to the gamut: :func:`synth_app.ui.theme.oklch_to_rgb` for arrays."""
     a, b = chroma * np.cos(turn), chroma * np.sin(turn)
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QFontMetricsF, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PyQt6.QtWidgets import QWidget
@@ -117,13 +118,19 @@ class Rainbowgram(Themed, QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.theme = theme
-        self._pixels = np.zeros((self.ROWS, self.COLUMNS, 3), dtype=np.uint8)
-        self._pixels[:] = rainbow_table()[0, 0]
+        self._points = np.zeros((self.ROWS, self.COLUMNS), dtype=np.uint16)
+        self._pixels = self._colours()[self._points]
         self._head = 0
         self._model: RainbowModel | None = None
-        self._quiet = True
         self.setAccessibleName(self.tr("Rainbowgram"))
         self.setToolTip(self.tr("The sound as it is: height is pitch, brightness is level, colour is the tuning."))
+
+    def _colours(self) -> NDArray[np.uint8]:
+        return rainbow_table(self.theme.palette.light)
+
+    def apply_theme(self, theme: Theme) -> None:
+        super().apply_theme(theme)
+        self._pixels = self._colours()[self._points]
 
     def update_sound(self, now: Telemetry) -> None:
         """Take the samples of one snapshot."""
@@ -136,7 +143,9 @@ class Rainbowgram(Themed, QWidget):
         if count == 0:
             return
         places = (self._head + np.arange(count)) % self.COLUMNS
-        self._pixels[:, places] = columns[:, columns.shape[1] - count :]
+        newest = columns[:, columns.shape[1] - count :]
+        self._points[:, places] = newest
+        self._pixels[:, places] = self._colours()[newest]
         self._head = (self._head + count) % self.COLUMNS
         if self.isVisible():
             self.update()
@@ -166,9 +175,9 @@ class Rainbowgram(Themed, QWidget):
         text_height = QFontMetricsF(painter.font()).height()
         for pitch in (36, 60, 84, 108):
             y = row_of_pitch(pitch, self.ROWS) / (self.ROWS - 1) * height
-            painter.fillRect(QRectF(0, y, self.theme.px(5), 1), Qt.GlobalColor.white)
+            painter.fillRect(QRectF(0, y, self.theme.px(5), 1), self.theme.color("text"))
             if text_height / 2 <= y <= height - text_height / 2:
-                painter.setPen(Qt.GlobalColor.white)
+                painter.setPen(self.theme.color("text"))
                 painter.drawText(QPointF(self.theme.px(8), y + text_height * 0.32), note_name(pitch))
 
 
