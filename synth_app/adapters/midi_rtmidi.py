@@ -18,7 +18,7 @@ import rtmidi
 
 from synth_app.adapters.quiet import quiet_libraries
 from synth_app.core.errors import DeviceError
-from synth_app.core.events import Event, SourceLost
+from synth_app.core.events import Event, NoteOff, SourceLost
 from synth_app.midi.decoder import decode
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,8 @@ class MidiInputs:
     """Every MIDI input of the program. Opened and rescanned by one thread, polled by another.
 
     Attributes:
-        received: messages so far.
+        received: messages so far, those of channels that are not listened to among them: the light on the panel then
+            tells that something arrives.
     """
 
     def __init__(self, post: Callable[[Event], None]) -> None:
@@ -128,6 +129,7 @@ class MidiInputs:
         self._retired: deque[_Input] = deque()
         self._scouts: dict[int, rtmidi.MidiIn] = {}
         self._wanted: frozenset[str] | None = None
+        self._channels: frozenset[int] | None = None
         self.received = 0
 
     def open(self) -> Sequence[str]:
@@ -170,6 +172,12 @@ class MidiInputs:
         self._wanted = None if names is None else frozenset(n.casefold() for n in names)
         self.rescan()
 
+    def listen_to_channels(self, channels: frozenset[int] | None) -> None:
+        """Pass on these channels (0..15) only, or ``None`` for all; what a deaf channel was holding is released."""
+        self._channels = channels
+        for item in self._polled:
+            self._post(SourceLost(time.monotonic_ns(), item.name))
+
     def rescan(self) -> None:
         """Connect what appeared, let go of what vanished (its held notes are released)."""
         found = {name: (api, index) for name, api, index in self._list() if self._wants(name)}
@@ -198,8 +206,10 @@ class MidiInputs:
             self._retired.popleft().close()
         events.sort(key=lambda event: event.time_ns)
         self.received += len(events)
+        channels = self._channels
         for event in events:
-            self._post(event)
+            if channels is None or _passes(event, channels):
+                self._post(event)
         return bool(events)
 
     def close(self) -> None:
@@ -221,3 +231,8 @@ class MidiInputs:
                 if is_hardware(api, name):
                     found.append((f"{_API_NAMES.get(api, 'MIDI')}: {name}", api, index))
         return found
+
+
+def _passes(event: Event, channels: frozenset[int]) -> bool:
+    """Whether an event gets through: what has no channel (a reset) and what ends a note always does."""
+    return isinstance(event, NoteOff) or getattr(event, "channel", None) in (None, *channels)
