@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from PyQt6 import sip
 from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QApplication
@@ -67,6 +68,9 @@ def run_panel(
     watch.start()  # also lets Python see its signals
     code = app.exec()
     window.bridge.stop()
+    # The window before the application, while Python still runs: left to the interpreter's end they go in any order,
+    # and one run in ten then ended in a crash.
+    sip.delete(window)
     return int(code)
 
 
