@@ -77,7 +77,7 @@ def build_core(
     control = ControlLoop(
         Performer(palette, settings),
         Stage(memory),
-        NoteCache(finisher.new_note),
+        NoteCache(finisher.new_note, first_slice=(finisher.first_stop, finisher.samples_after(finisher.first_stop))),
         board,
         finisher,
         streams,

@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from synth_app.adapters import model_store
+from synth_app.adapters.frame_store import size_of
 from synth_app.adapters.preset_store import PresetStore
 from synth_app.app import machine, paths
 from synth_app.app.settings import SettingsFile
@@ -97,6 +98,7 @@ def checks() -> dict[str, Check]:
         "generator": check_provider,
         "presets": check_presets,
         "settings": check_settings,
+        "notes on disk": check_notes,
         "disk": check_disk,
     }
 
@@ -212,6 +214,21 @@ def check_settings() -> Finding:
     if notices:
         return Finding("settings", State.WARN, notices[0], f"edit or delete {file.path}")
     return Finding("settings", State.OK, str(file.path) if file.path.exists() else f"{file.path} (not yet written)")
+
+
+def check_notes() -> Finding:
+    """The folder in which presets' notes are kept from one start to the next."""
+    topic, folder, limit_mb = "notes on disk", paths.notes_dir(), SettingsFile().load().settings.cache_mb
+    if not limit_mb:
+        return Finding(topic, State.OK, "none are kept (cache_mb is 0 in the settings)")
+    if not folder.exists():
+        return Finding(topic, State.OK, f"none yet; up to {limit_mb} MB in {folder}")
+    size = size_of(folder)
+    detail = f"{size.total_bytes / (1 << 20):.0f} of {limit_mb} MB in {folder}"
+    if not os.access(folder, os.W_OK):
+        cure = f"make {folder} writable, or set cache_mb = 0 in the settings"
+        return Finding(topic, State.WARN, f"{detail}, which cannot be written to", cure)
+    return Finding(topic, State.OK, f"{detail}; may be deleted at any time")
 
 
 def check_disk() -> Finding:

@@ -18,11 +18,12 @@ from pathlib import Path
 
 from synth_app.adapters.audio_file import Recorder
 from synth_app.adapters.audio_portaudio import JACK, PortAudioStream, choose_output, list_outputs, rescan
+from synth_app.adapters.frame_store import FrameStore
 from synth_app.adapters.midi_rtmidi import MidiInputs
 from synth_app.adapters.niceness import ask_for_real_time, lower_own_priority
 from synth_app.app.compose import DELAY_BLOCKS, Core, build_core
 from synth_app.app.library import Library
-from synth_app.app.paths import recordings_dir
+from synth_app.app.paths import notes_dir, recordings_dir
 from synth_app.core.errors import DeviceError, SynthAppError
 from synth_app.core.events import Panic, PlayerEvent
 from synth_app.engine.callback import MixerMemory
@@ -60,6 +61,7 @@ class LiveOptions:
         record: record to this file from the start.
         headless: without the panel.
         params: the instrument's parameters (settings).
+        cache_mb: how much of presets' notes to keep on disk; 0 = none.
     """
 
     preset: str = ""
@@ -70,6 +72,7 @@ class LiveOptions:
     record: Path | None = None
     headless: bool = False
     params: tuple[tuple[str, float], ...] = ()
+    cache_mb: int = 300
 
 
 class LiveInstrument:
@@ -117,7 +120,7 @@ class LiveInstrument:
         except BaseException:
             self.close()
             raise
-        self._banner = self.library.notice
+        self._banner = self._banner or self.library.notice
         try:
             self._check_block(options.audio)
         except DeviceError as error:
@@ -132,7 +135,7 @@ class LiveInstrument:
     def _first_patch(self, preset: str) -> Patch:
         """The preset asked for, which must fit the model."""
         patch = self.library.patch(preset)
-        self.library.palette(patch)
+        self.library.keep(patch)
         self.preset_path = self.library.presets.find(preset) if preset else None
         return patch
 
@@ -169,6 +172,7 @@ class LiveInstrument:
 
     def load_preset(self, path: Path) -> Patch:
         patch = self.library.presets.load(path)
+        self.library.keep(patch)
         self.set_patch(patch)
         self.preset_path = path
         return patch
@@ -325,7 +329,9 @@ class LiveInstrument:
         """Open the model, on a thread of its own: the generator's pool inherits this thread's low priority."""
         lower_own_priority(RENDER_NICENESS)
         try:
-            self._library = Library(self._options.model, self._options.provider, self.say)
+            options = self._options
+            store = FrameStore(notes_dir(), options.cache_mb << 20, self.say) if options.cache_mb else None
+            self._library = Library(options.model, options.provider, self.say, store)
             Finisher(self._library.info, WARM_UP_RATE_HZ).warm_up(self._library.generator)
         except BaseException as error:
             self._failure = error

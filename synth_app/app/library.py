@@ -9,6 +9,8 @@ from typing import Self
 
 import numpy as np
 
+from synth_app.adapters.frame_store import FrameStore
+from synth_app.adapters.generator_kept import KeptGenerator
 from synth_app.adapters.generator_partials import PartialsGenerator, partials_anchors
 from synth_app.adapters.model_store import find_model, open_model
 from synth_app.adapters.preset_store import PresetStore
@@ -31,6 +33,7 @@ class Library:
         model: name or path of a model; "" = the default one, or the built-in generator when none is installed.
         provider: "auto", "cpu" or "cuda".
         on_fallback: told in one sentence when a lost device was replaced by the CPU.
+        store: where the first slices of presets are kept from one start to the next; ``None`` = nowhere.
 
     Attributes:
         generator: opened; called by one thread at a time.
@@ -43,14 +46,19 @@ class Library:
     """
 
     def __init__(
-        self, model: str = "", provider: str = "auto", on_fallback: Callable[[str], None] | None = None
+        self,
+        model: str = "",
+        provider: str = "auto",
+        on_fallback: Callable[[str], None] | None = None,
+        store: FrameStore | None = None,
     ) -> None:
         self.presets = PresetStore()
         self.notice = ""
         self.generator: Generator
         self.anchors: tuple[Anchor, ...]
         if model != PARTIALS and (model or find_model("")):
-            self.generator, self.anchors = open_model(model, provider, on_fallback=on_fallback)
+            generator, self.anchors = open_model(model, provider, on_fallback=on_fallback)
+            self.generator = KeptGenerator(generator, store) if store is not None else generator
         else:
             self.generator, self.anchors = PartialsGenerator(), partials_anchors()
             if not model:
@@ -76,6 +84,17 @@ class Library:
             PresetError: it asks for what the model does not have.
         """
         return Palette(patch, self.anchors, self.info)
+
+    def keep(self, patch: Patch) -> None:
+        """Keep a preset's own timbres on disk, as they are rendered; from there they come the next time.
+
+        Raises:
+            PresetError: it asks for what the model does not have.
+        """
+        palette = self.palette(patch)
+        if isinstance(self.generator, KeptGenerator):
+            zones = range(len(palette.zone_velocities))
+            self.generator.keep(palette.latent(patch.weights, zone)[0] for zone in zones)
 
     def patch(self, preset: str = "") -> Patch:
         """The preset of that name or path; "" = the one that greets, or a patch of a few anchors when it does not fit.

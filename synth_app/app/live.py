@@ -110,13 +110,14 @@ def _with_settings(options: LiveOptions, settings: Settings) -> LiveOptions:
         audio=audio,
         midi_inputs=inputs,
         params=tuple(settings.params.items()),
+        cache_mb=settings.cache_mb,
     )
 
 
 def _start(asked: LiveOptions, settings: Settings) -> LiveInstrument:
     """Open the instrument. What was asked for must work; what was only remembered may not keep it from starting."""
     remembered = _with_settings(asked, settings)
-    plain = replace(asked, params=remembered.params)
+    plain = replace(asked, params=remembered.params, cache_mb=remembered.cache_mb)
     try:
         return LiveInstrument(remembered)
     except SynthAppError as error:

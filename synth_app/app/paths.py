@@ -28,6 +28,11 @@ def settings_path() -> Path:
     return platformdirs.user_config_path(APP_NAME, appauthor=False) / "settings.toml"
 
 
+def notes_dir() -> Path:
+    """Where first slices of presets' timbres are kept from one start to the next; may be deleted at any time."""
+    return platformdirs.user_cache_path(APP_NAME, appauthor=False) / "notes"
+
+
 def music_dir() -> Path:
     """The player's music folder, whether it exists or not."""
     return platformdirs.user_music_path()

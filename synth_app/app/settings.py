@@ -53,6 +53,7 @@ class Settings(_Table):
         last_preset: path of the preset last played; "" greets with the default one.
         model: name or path of the model; "" is the default one.
         provider: what generates: "auto", "cpu" or "cuda".
+        cache_mb: how much of presets' notes to keep on disk, for a preset to be ready at once the next time; 0 = none.
         params: the instrument's parameters of :mod:`synth_app.core.params` (those that presets do not keep).
         panel: whatever the panel wants to find again (geometry, favourites, theme ...), as TOML values.
     """
@@ -61,6 +62,7 @@ class Settings(_Table):
     last_preset: str = ""
     model: str = ""
     provider: Literal["auto", "cpu", "cuda"] = "auto"
+    cache_mb: int = Field(default=300, ge=0, le=100_000)
     audio: AudioChoice = Field(default_factory=AudioChoice)
     midi: MidiChoice = Field(default_factory=MidiChoice)
     params: dict[str, float] = Field(default_factory=default_settings_params)

@@ -1,7 +1,8 @@
 """The notes in memory, by content address. Owned by the control thread.
 
 Nothing here is ever invalidated: a morph changes what is wanted, and what has not been wanted for longest goes first
-when memory runs short. A pinned note never goes.
+when memory runs short. First slices go last: one is a twentieth of its note's memory, and all that a key needs to sound
+at once, so a note is cut down to it before any is dropped. A pinned note never goes.
 """
 
 from __future__ import annotations
@@ -27,15 +28,20 @@ class NoteCache:
     Args:
         make: builds an empty note from its key and latent.
         budget_bytes: rendered audio and frames to keep.
+        first_slice: frames and samples of it, which outlive the rest of a note; ``None`` = notes go as a whole.
 
     Attributes:
         used_bytes: what they take, as last counted.
     """
 
     def __init__(
-        self, make: Callable[[NoteKey, NDArray[np.float32]], Note], budget_bytes: int = DEFAULT_BUDGET_BYTES
+        self,
+        make: Callable[[NoteKey, NDArray[np.float32]], Note],
+        budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        first_slice: tuple[int, int] | None = None,
     ) -> None:
         self._make = make
+        self._first_slice = first_slice
         self._notes: dict[NoteKey, Note] = {}
         self._by_latent: dict[tuple[str, LatentKey], dict[int, Note]] = {}
         self.budget_bytes = budget_bytes
@@ -53,13 +59,20 @@ class NoteCache:
         return self._notes.get(key)
 
     def want(self, key: NoteKey, latent: NDArray[np.float32]) -> Note:
-        """The note with this key, made empty if need be, and marked as wanted now."""
+        """The note with this key, with room for all of it, made empty if need be, and marked as wanted now."""
         note = self._notes.get(key)
         if note is None:
-            note = self._make(key, latent)
-            self._notes[key] = note
-            self._by_latent.setdefault((key.model_id, key.latent_key), {})[key.pitch] = note
+            note = self._keep(self._make(key, latent))
+        elif note.is_short:
+            note = self._keep(note.lengthened())
         note.wanted = self.round
+        return note
+
+    def _keep(self, note: Note) -> Note:
+        """Have this note at its address."""
+        key = note.key
+        self._notes[key] = note
+        self._by_latent.setdefault((key.model_id, key.latent_key), {})[key.pitch] = note
         return note
 
     def family(self, model_id: str, latent_key: LatentKey) -> Mapping[int, Note]:
@@ -94,25 +107,38 @@ class NoteCache:
         return self.used_bytes
 
     def evict(self) -> int:
-        """Drop notes that are no longer wanted and were never begun, then the least recently wanted unpinned ones
-        until the budget holds; returns how many went.
+        """Drop notes that are no longer wanted and were never begun; then make room, until the budget holds.
+
+        The least recently wanted unpinned ones are cut down to their first slices, and only then dropped. Returns how
+        many went altogether.
         """
-        unbegun = [n for n in self._notes.values() if not n.kept and n.wanted < self.round and n.pins == 0]
-        for note in unbegun:
-            self._drop(note)
-        dropped = len(unbegun)
+        free = [note for note in self._notes.values() if note.pins == 0 and note.wanted < self.round]
+        begun = sorted((note for note in free if note.kept), key=lambda note: note.wanted)
+        gone = [note for note in free if not note.kept]
         excess = self.measure() - self.budget_bytes
-        if excess <= 0:
-            return dropped
-        for note in sorted(self._notes.values(), key=lambda n: n.wanted):
+        if excess > 0 and self._first_slice is not None:
+            begun, excess = self._shorten(begun, excess, self._first_slice)
+        for note in begun:
             if excess <= 0:
                 break
-            if note.pins == 0 and note.wanted < self.round:
+            excess -= note.used_bytes
+            gone.append(note)
+        for note in gone:
+            self._drop(note)
+        self.measure()
+        return len(gone)
+
+    def _shorten(self, notes: list[Note], excess: int, first_slice: tuple[int, int]) -> tuple[list[Note], int]:
+        """Cut notes down, in order, until ``excess`` bytes are gone: the notes as they are then, and what is left."""
+        stop, samples = first_slice
+        result = []
+        for note in notes:
+            if excess > 0 and not note.is_short and note.available > samples and note.next_frame > stop:
                 excess -= note.used_bytes
-                self.used_bytes -= note.used_bytes
-                self._drop(note)
-                dropped += 1
-        return dropped
+                note = self._keep(note.shortened(stop, samples))
+                excess += note.used_bytes
+            result.append(note)
+        return result, excess
 
     def _drop(self, note: Note) -> None:
         del self._notes[note.key]

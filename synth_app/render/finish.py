@@ -136,7 +136,7 @@ class Finisher:
     def extend(self, note: Note, generator: Generator, stop_frame: int) -> None:
         """Render and decode a note up to ``stop_frame``, and publish its new samples."""
         self.fetch(note, generator, note.next_frame, stop_frame)
-        decoder = note.decoder or self._blank.fork()
+        decoder = note.decoder or self._decoder_for(note)
         padding = max(0, self.lead_frames - decoder.frame) * decoder.hop_samples
         samples = decoder.push(*note.picture(note.next_frame, stop_frame))[padding:]
         note.next_frame = stop_frame
@@ -146,6 +146,12 @@ class Finisher:
             self._append(note, decoder.tail())
             note.decoder = None
             write_shared(note.progress, FINAL, 1)
+
+    def _decoder_for(self, note: Note) -> StreamingDecoder:
+        """Where nothing is decoded yet a new one; else, as the note was once cut down, one that goes on from there."""
+        if note.next_frame == self.first_frame:
+            return self._blank.fork()
+        return self.decoder_at(note, note.next_frame)[0]
 
     def decoder_at(self, note: Note, frame: int) -> tuple[StreamingDecoder, NDArray[np.float32]]:
         """A decoder that goes on from ``frame`` as the note itself does, and the samples of the hop before it.

@@ -21,6 +21,9 @@ class Note:
     the two never touch the same sample. Frames may arrive in any order and are read only where ``have`` says so. They
     are kept as float16, and the audio is decoded from what is kept, so whoever goes on from a frame goes on exactly.
 
+    The memory of a note never moves: what it has is only ever added to. To keep less of it, or to go on from less, is
+    to make another note of it (:meth:`shortened`, :meth:`lengthened`); whoever holds the former keeps it as it was.
+
     Attributes:
         key, latent: what it is.
         audio: float32 ``[samples of the whole note]`` at the decoding rate.
@@ -65,6 +68,36 @@ class Note:
         self.pins = 0
         self.wanted = 0
         self._sizes = samples, first_frame, picture
+
+    def shortened(self, stop_frame: int, samples: int) -> Note:
+        """A copy of the first frames and samples alone, in no more memory than they take; they must be there."""
+        note = Note(self.key, self.latent, *self._sizes)
+        note.audio = self.audio[:samples].copy()
+        note.log_mel, note.inst_freq = self.log_mel[:stop_frame].copy(), self.inst_freq[:stop_frame].copy()
+        note._begun(stop_frame, samples, self.wanted)
+        return note
+
+    def lengthened(self) -> Note:
+        """A copy of a shortened note with room for all of it."""
+        note = Note(self.key, self.latent, *self._sizes)
+        note.prepare()
+        stop, samples = self.next_frame, self.available
+        note.audio[:samples] = self.audio
+        note.log_mel[:stop], note.inst_freq[:stop] = self.log_mel, self.inst_freq
+        note._begun(stop, samples, self.wanted)
+        return note
+
+    def _begun(self, stop_frame: int, samples: int, wanted: int) -> None:
+        first_frame = self._sizes[1]
+        self.have[first_frame:stop_frame] = True
+        self.kept = stop_frame - first_frame
+        self.next_frame, self.wanted = stop_frame, wanted
+        self.progress[AVAILABLE] = samples
+
+    @property
+    def is_short(self) -> bool:
+        """Whether its memory ends where its rendered part does."""
+        return 0 < len(self.audio) < self._sizes[0]
 
     def prepare(self) -> None:
         """Take the memory, when something is about to be rendered (render thread): many notes are only ever wished."""

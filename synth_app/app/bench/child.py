@@ -159,7 +159,7 @@ def _watched_instrument(model: str, ahead: bool) -> Iterator[tuple[Any, Any, Any
 
     vars(module)["build_core"] = build_watched_core
     prepare_process()
-    live = module.LiveInstrument(module.LiveOptions(model=model, headless=True))
+    live = module.LiveInstrument(module.LiveOptions(model=model, headless=True, cache_mb=0))  # cold is cold
     try:
         live.wait_ready()
         yield live, *watched[-1]

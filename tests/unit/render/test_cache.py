@@ -126,6 +126,78 @@ def test_an_empty_family_is_forgotten(cache: NoteCache):
     assert cache.nearest_latent(_key(60), NOWHERE, 1) is None
 
 
+# -- first slices go last --------------------------------------------------------------------------------------------
+
+SLICE = 2, 100
+
+
+@pytest.fixture
+def slices() -> NoteCache:
+    return NoteCache(_make, first_slice=SLICE)
+
+
+def test_tails_go_before_any_note_does_the_least_wanted_first(slices: NoteCache):
+    for pitch in range(10):
+        slices.round += 1
+        _whole(slices, pitch)
+    slices.round += 1
+    slices.budget_bytes = slices.measure() - 3 * NOTE_BYTES
+    assert slices.evict() == 0
+    assert [note.key.pitch for note in slices if note.is_short] == [0, 1, 2, 3]
+    assert slices.used_bytes == slices.measure() <= slices.budget_bytes
+    for note in slices:
+        assert note.available == (SLICE[1] if note.is_short else SAMPLES)
+        assert np.all(note.audio[: note.available] == note.key.pitch)
+
+
+def test_with_no_tails_left_first_slices_go_the_least_wanted_first(slices: NoteCache):
+    for pitch in range(10):
+        slices.round += 1
+        _whole(slices, pitch)
+    slices.round += 1
+    slices.budget_bytes = 5 * NOTE_BYTES // 10
+    assert slices.evict() == 6
+    assert [note.key.pitch for note in slices] == [6, 7, 8, 9]
+    assert all(note.is_short for note in slices)
+
+
+def test_pinned_and_wanted_notes_keep_their_tails(slices: NoteCache):
+    pinned, wanted = _whole(slices, 1), _whole(slices, 2)
+    pinned.pins = 1
+    slices.round += 1
+    slices.want(wanted.key, NOWHERE)
+    slices.budget_bytes = 0
+    assert slices.evict() == 0
+    assert slices.get(_key(1)) is pinned
+    assert slices.get(_key(2)) is wanted
+
+
+def test_whoever_holds_a_note_that_is_cut_down_keeps_it_as_it_was(slices: NoteCache):
+    held = _whole(slices, 5)
+    slices.round += 1
+    slices.budget_bytes = NOTE_BYTES // 2
+    slices.evict()
+    assert held.available == SAMPLES
+    short = slices.get(_key(5))
+    assert short is not None
+    assert short is not held
+    again = slices.want(_key(5), NOWHERE)
+    assert not again.is_short
+    assert len(again.audio) == SAMPLES
+    assert again.available == SLICE[1]
+    assert again.next_frame == SLICE[0]
+    assert slices.get(_key(5)) is again
+    assert slices.family("m", b"a")[5] is again
+
+
+def _whole(cache: NoteCache, pitch: int) -> Note:
+    note = _rendered(cache, _key(pitch))
+    note.audio[:] = pitch
+    note.have[:] = True
+    note.kept = note.next_frame = len(note.have)
+    return note
+
+
 # -- stand-ins -------------------------------------------------------------------------------------------------------
 
 

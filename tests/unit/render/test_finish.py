@@ -62,6 +62,23 @@ def test_slices_are_the_whole_note(convention: PhaseConvention, stops: tuple[int
     np.testing.assert_allclose(cut.audio, whole.audio, atol=2e-6)
 
 
+@pytest.mark.parametrize("convention", ["centred", "magenta"])
+def test_a_note_cut_down_to_its_first_slice_goes_on_as_if_nothing_had_been(convention: PhaseConvention):
+    generator = Recording(convention)
+    finisher = Finisher(generator.info, 48_000)
+    whole = _render(finisher, generator, finisher.new_note(NoteKey("m", b"z", 57), np.zeros(4, np.float32)))
+    stop = finisher.first_stop
+    short = whole.shortened(stop, finisher.samples_after(stop))
+    assert short.used_bytes <= finisher.slice_bytes(False) < whole.used_bytes / 15
+    generator.asked.clear()
+    again = _render(finisher, generator, short.lengthened())
+    assert min(start for _, start, _ in generator.asked) == stop, "what was kept is not rendered again"
+    assert again.complete
+    assert again.used_bytes == whole.used_bytes
+    np.testing.assert_allclose(again.audio, whole.audio, atol=2e-6)
+    assert np.array_equal(again.log_mel, whole.log_mel)
+
+
 def test_a_note_is_what_the_reference_decoder_makes_of_its_frames(
     finisher: Finisher, generator: Recording, new_note: NewNote
 ):
