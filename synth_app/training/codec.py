@@ -1,5 +1,7 @@
 """The spectral codec in torch: batched, differentiable, in float32, equal to ``synth_app.spectral.codec``.
 
+``codec_for`` gives the codec of a representation; those without mel bands (``BinCodec``) are only the trainer's.
+
 The trainer needs gradients from the decoded wave back to the picture, through the very decoder that the instrument
 plays with, peak locking included. Gradients flow through the magnitudes and through the instantaneous frequencies;
 the decisions of the lock (who follows whom, how firmly) are taken as constants.
@@ -23,6 +25,7 @@ from synth_app.spectral.locking import PULL
 from synth_app.spectral.mel import MelTable, mel_table
 from synth_app.spectral.normaliser import Normaliser
 from synth_app.spectral.stft import hann
+from synth_app.training.representation import Representation
 
 _POWER_FLOOR = 1e-6
 
@@ -64,12 +67,7 @@ class TorchCodec(nn.Module):
     def encode(self, wave: Tensor) -> tuple[Tensor, Tensor]:
         """Waves ``[B, samples]`` to ``log_mel`` and ``inst_freq``, float32 ``[B, frames, bins]``."""
         with torch.autocast(wave.device.type, enabled=False):
-            spectrum = self._stft(wave.float())
-            power = torch.square(spectrum.abs() + _POWER_FLOOR)
-            log_mel = torch.log(self._lin_to_mel(power) + _POWER_FLOOR)
-            if self.convention == "magenta":
-                return log_mel, self._magenta_inst_freq(spectrum)
-            return log_mel, self._centred_inst_freq(spectrum)
+            return self._picture(self._stft(wave.float()))
 
     def decode(self, log_mel: Tensor, inst_freq: Tensor) -> Tensor:
         """Pictures ``[B, frames, bins]`` to waves, float32 ``[B, (frames - 1) * hop + fft_size - pad]``."""
@@ -101,6 +99,12 @@ class TorchCodec(nn.Module):
             (log_mel - n.log_mel_offset) / n.log_mel_scale,
             (inst_freq - n.inst_freq_offset) / n.inst_freq_scale,
         )
+
+    def _picture(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+        power = torch.square(spectrum.abs() + _POWER_FLOOR)
+        log_mel = torch.log(self._lin_to_mel(power) + _POWER_FLOOR)
+        magenta = self.convention == "magenta"
+        return log_mel, self._magenta_inst_freq(spectrum) if magenta else self._centred_inst_freq(spectrum)
 
     def _keep(self, name: str, values: np.ndarray[Any, np.dtype[np.float64]]) -> None:
         self.register_buffer(name, torch.from_numpy(values.astype(np.float32)), persistent=False)
@@ -150,6 +154,45 @@ class TorchCodec(nn.Module):
         step = 0.5 * inst_freq[:, start:, self._nearest]
         leader, share = plan_locking(magnitude[:, start:])
         return functional.pad(locked_sum(step, leader, share), (0, 0, start, 0))
+
+
+class BinCodec(TorchCodec):
+    """The paper's pictures without mel bands: log power of each Fourier bin, and an angle in units of pi.
+
+    The angle is the bin's phase, or with ``steps`` its turn since the frame before, wrapped (Engel et al. 2019, section
+    2.2; there the phase is unwrapped and differenced, which is the same). Nothing locks the bins to each other.
+
+    Args:
+        config: the geometry.
+        steps: whether the second channel is the step.
+    """
+
+    def __init__(self, config: SpectralConfig, *, steps: bool) -> None:
+        super().__init__(config, "magenta")
+        self.steps = steps
+
+    def magnitude(self, log_mel: Tensor) -> Tensor:
+        """Linear magnitudes from the natural log of power, ``[B, frames, bins]``."""
+        return torch.sqrt(torch.exp(log_mel) + _POWER_FLOOR)
+
+    def _picture(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+        turned = spectrum
+        if self.steps:
+            before = functional.pad(spectrum[:, :-1], (0, 0, 1, 0))
+            turned = spectrum * torch.where(before == 0, torch.ones_like(before), before).conj()
+        return torch.log(spectrum.abs().square() + _POWER_FLOOR), _safe_angle(turned) / torch.pi
+
+    def _turns(self, magnitude: Tensor, inst_freq: Tensor) -> Tensor:
+        if not self.steps:
+            return 0.5 * inst_freq
+        return torch.cumsum(0.5 * inst_freq.double(), dim=1).remainder(1.0).float()
+
+
+def codec_for(representation: Representation, config: SpectralConfig) -> TorchCodec:
+    """The codec that makes and undoes a representation's pictures."""
+    if representation.mel:
+        return TorchCodec(config, "magenta" if representation.kind == "mel-magenta" else "centred")
+    return BinCodec(config, steps=representation.kind == "if")
 
 
 def plan_locking(magnitude: Tensor) -> tuple[Tensor, Tensor]:

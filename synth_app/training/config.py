@@ -4,10 +4,15 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from synth_app.core.errors import CheckpointError
+from synth_app.core.errors import CheckpointError, SettingsError
+from synth_app.training.growth import Growth
 from synth_app.training.model import GeneratorConfig
+from synth_app.training.representation import Representation
 
 StageKind = Literal["heads", "net"]
+Recipe = Literal["ns-r1", "wgan-gp"]
+COARSE_LEVELS = (1, 2)
+"""The unfinished sizes that every voice has colour layers for, whether a plan uses them or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +24,16 @@ class Stage:
             everything.
         samples: its length. batch: notes in a step.
         coarse: how many times the picture is halved (0 is 128 x 1024); only for "net".
+        fade: whether this size is faded in from the next coarser one while the stage lasts.
         lr_net, lr_heads, lr_codes: Adam's step sizes; they fall linearly to a tenth over the last ``decay`` share.
         frames: how many frames of a note a step looks at, the attack and some others; 0 is all. Only for "heads",
             whose frames do not depend on each other: more notes for the same work.
         wave_weight: weight of the decoded wave's spectral loss, and wave_notes: on how many notes of a batch.
-        adversarial: weight of what a discriminator says; only for "net" at full size. Untried beyond its tests.
+        recon: weight of the picture loss; 0 for purely adversarial stages.
+        adversarial: weight of what a discriminator says; only for "net". recipe: its losses, see ``adversary``.
+        prior: whether the discriminator also sees, for each note of the batch, a note painted from a random latent.
+        label_weight, instrument_weight: of the discriminator's classifiers. lr_adversary: its step size.
+        momentum: Adam's first beta. fresh: forget Adam's moments when the stage begins.
     """
 
     kind: StageKind
@@ -37,20 +47,35 @@ class Stage:
     frames: int = 0
     wave_weight: float = 0.0
     wave_notes: int = 2
+    recon: float = 1.0
     adversarial: float = 0.0
+    recipe: Recipe = "ns-r1"
+    prior: bool = False
+    label_weight: float = 1.0
+    instrument_weight: float = 0.0
+    lr_adversary: float = 2e-3
+    momentum: float = 0.9
+    fresh: bool = False
+    fade: bool = False
+
+    def growth(self, done: float) -> Growth:
+        """Where the growing stands when a share of the stage is done."""
+        return Growth(self.coarse, done if self.fade else 1.0)
 
 
 NET_STAGE = Stage(
-    "net", 64_000, batch=4, lr_net=2e-3, lr_heads=3e-4, lr_codes=2e-4, decay=0.5, wave_weight=0.3, wave_notes=1
+    "net", 64_000, batch=4, lr_net=2e-3, lr_heads=3e-4, lr_codes=2e-4, decay=0.5, wave_weight=0.1, wave_notes=1
 )
-"""Everything together, with the decoded wave in the loss: the long stretch."""
+"""Everything together, with the decoded wave in the loss (at three times this weight it drowns the picture's): the long
+stretch."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
     """A whole run. ``samples`` are notes seen; every schedule is a function of them and of nothing else.
 
-    ``shards`` is how many threads share a step, a part of the batch each.
+    ``shards`` is how many threads share a step, a part of the batch each. With ``scratch`` a voice begins as GANSynth's
+    did: nothing is measured on the notes beforehand, and the convolutions are heard from the first step.
     """
 
     model: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -65,10 +90,17 @@ class TrainConfig:
     clip_norm: float = 1.0
     average_half_life: float = 8_000.0
     shards: int = 2
+    scratch: bool = False
 
     def from_trained_heads(self) -> "TrainConfig":
         """The plan for a run that begins with an exported model, whose heads are trained: the net's stage only."""
         return replace(self, stages=(NET_STAGE,))
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The unfinished sizes that the plan paints at, and those that every voice has, in order."""
+        used = {stage.coarse for stage in self.stages} | {stage.coarse + 1 for stage in self.stages if stage.fade}
+        return tuple(level for level in sorted({*used, *COARSE_LEVELS}) if 0 < level < self.model.blocks)
 
     @property
     def samples(self) -> int:
@@ -97,9 +129,22 @@ class TrainConfig:
         """
         try:
             plain: dict[str, Any] = json.loads(text)
-            model = plain.pop("model")
-            stages = tuple(Stage(**stage) for stage in plain.pop("stages"))
-            shape = GeneratorConfig(**{**model, "channels": tuple(model["channels"])})
-            return cls(model=shape, stages=stages, **plain)
-        except (ValueError, TypeError, KeyError) as error:
+            return cls.from_plain({"model": plain["model"], "stages": plain["stages"], **plain})
+        except (ValueError, TypeError, KeyError, SettingsError) as error:
             raise CheckpointError(f"The checkpoint's configuration does not fit this program ({error}).") from error
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "TrainConfig":
+        """A configuration from nested dictionaries; what is not named keeps its default.
+
+        Raises:
+            SettingsError, TypeError, ValueError, KeyError: a name or a value does not fit.
+        """
+        rest = dict(plain)
+        model = dict(rest.pop("model", {}))
+        if "channels" in model:
+            model["channels"] = tuple(model["channels"])
+        model["representation"] = Representation(**model.get("representation", {}))
+        stages = tuple(Stage(**stage) for stage in rest.pop("stages", ()))
+        config = cls(model=GeneratorConfig(**model), **rest)
+        return replace(config, stages=stages) if stages else config

@@ -6,22 +6,25 @@ A data set is a folder. Each instrument has its own sub-folder with ``wave.npy``
 
 The recipe: a note must sound (peak above 1e-3), repeat itself (clarity above 0.6) and be in tune, octaves aside (30
 cents); its first two seconds get an RMS of 0.1 with the peak kept under 0.9, since soundfonts differ by 20 to 30 dB
-and the player applies velocity; a louder layer is kept only where it has another timbre than the softer one.
+and the player applies velocity; a softer layer is kept only where it has another timbre than the louder one. Which of
+the instruments then make up the data set is the business of ``listing``.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.core.errors import FileFormatError, SettingsError
-from synth_app.training.instruments import by_rule, curated
+from synth_app.training.instruments import Instrument, by_rule, curated
+from synth_app.training.listing import balanced, brightness_semitones, distinct, timbre_distance_db
 from synth_app.training.pitch import read_near
 from synth_app.training.procedural import patches
 from synth_app.training.soundfont import SoundfontRenderer, list_presets
@@ -44,6 +47,9 @@ MIN_CLARITY = 0.6
 MAX_CENTS = 30.0
 MIN_NOTES = 24
 LAYER_DISTANCE_DB = 1.7
+LAYER_BRIGHTNESS_SEMITONES = 1.0
+"""What a stroke must change to be a layer: the spectrum on the whole, or its centre of gravity by about what is heard.
+A soft vibraphone differs from a hard one by half a decibel over all bins, and by ten semitones in its centre."""
 MAX_LAYERS = 4
 
 
@@ -54,13 +60,15 @@ class BuildOptions:
     Attributes:
         out_dir: the folder to fill; it may hold an unfinished build with the same options.
         soundfonts: .sf2 or .sf3 files. ``choice`` says which of their presets: the curated list (its places are those
-            of MuseScore_General and of most General MIDI fonts) or every melodic preset.
+            of MuseScore_General and of most General MIDI fonts) or every melodic preset. Of two presets with the
+            same sound the first is taken.
         nsynth: unpacked NSynth json/wav folders.
         wave_folders: folders of WAV files named by pitch, or of such folders.
         procedural: add the made-up instruments of ``synth_app.training.procedural``.
         velocities: played on soundfonts; other sources' velocities go to the nearest of these.
         held_out_pitches: notes of each instrument that training never sees.
         held_out_instruments: names of instruments that training never sees at all.
+        instruments: how many instruments to list for training, taken from all families alike; 0 lists all.
         seed: draws the held-out notes.
     """
 
@@ -73,6 +81,7 @@ class BuildOptions:
     velocities: tuple[int, ...] = (45, 112)
     held_out_pitches: int = 4
     held_out_instruments: tuple[str, ...] = ("Mellow Piano", "English Horn", "Fiddle", "Koto")
+    instruments: int = 0
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -125,16 +134,6 @@ def good_note(wave: NDArray[np.float32], pitch: int) -> tuple[float, float] | No
     return (cents, reading.clarity) if reading.clarity > MIN_CLARITY and abs(cents) < MAX_CENTS else None
 
 
-def timbre_distance_db(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Log-spectral distance of two waves over 60 dB of range: RMS over bins, mean over frames of 128 ms."""
-    window = np.hanning(2048).astype(np.float32)
-    frames = np.arange(0, len(a) - 2048, 2048)[:, None] + np.arange(2048)
-    levels = [20.0 * np.log10(np.abs(np.fft.rfft(wave[frames] * window)) + 1e-9) for wave in (a, b)]
-    floor = max(float(level.max()) for level in levels) - 60.0
-    difference = np.maximum(levels[0], floor) - np.maximum(levels[1], floor)
-    return float(np.sqrt((difference**2).mean(axis=1)).mean())
-
-
 def build_dataset(options: BuildOptions, progress: Progress | None = None) -> "Dataset":
     """Render, filter, level and store every note of every source; goes on with an unfinished build.
 
@@ -157,26 +156,57 @@ def build_dataset(options: BuildOptions, progress: Progress | None = None) -> "D
             progress("done", len(sources), len(sources))
     if not entries:
         raise SettingsError("No instrument had enough notes in tune to learn from: check the sources.")
-    document = {"options": _plain_options(options), "instruments": [entry.folder for entry in entries]}
-    (options.out_dir / "dataset.json").write_text(json.dumps(document, indent=1))
+    rendered = Dataset(options.out_dir, tuple(entries))
+    write_list(rendered, balanced(distinct(rendered), options.instruments), _plain_options(options))
     return Dataset.open(options.out_dir)
 
 
+def take_from(source: Path, out_dir: Path, instruments: int) -> "Dataset":
+    """A data set that lists some of another's instruments, from all families alike; their notes stay where they are.
+
+    Raises:
+        FileFormatError: there is no data set at ``source``.
+        SettingsError: ``out_dir`` holds rendered notes.
+    """
+    if (out_dir / "build.json").exists():
+        raise SettingsError(f"{out_dir} holds a data set with notes of its own: name another folder.")
+    whole = Dataset.open(source)
+    kept = balanced(whole.instruments, instruments)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    there = Path(os.path.relpath(source.resolve(), out_dir.resolve()))
+    moved = tuple(replace(entry, folder=(there / entry.folder).as_posix()) for entry in kept)
+    write_list(Dataset(out_dir, moved), moved, whole.options)
+    return Dataset.open(out_dir)
+
+
+def write_list(dataset: "Dataset", kept: Sequence["InstrumentEntry"], options: dict[str, object]) -> None:
+    """Write ``dataset.json``: the instruments that count, in order."""
+    document = {"options": options, "instruments": [entry.folder for entry in kept]}
+    (dataset.root / "dataset.json").write_text(json.dumps(document, indent=1))
+
+
 def _sources(options: BuildOptions, stack: ExitStack) -> Iterable[InstrumentSource]:
+    used: set[str] = set()
     for path in options.soundfonts:
-        presets = list_presets(path)
-        places = {(preset.bank, preset.program) for preset in presets}
-        chosen = curated() if options.choice == "curated" else by_rule(presets)
         renderer = stack.enter_context(SoundfontRenderer(path))
-        for instrument in chosen:
-            if (instrument.bank, instrument.program) in places:
-                yield SoundfontInstrument(renderer, instrument, options.velocities)
+        for instrument in _presets(options, path):
+            name = instrument.name if instrument.name not in used else f"{instrument.name} ({path.stem.split('_')[0]})"
+            used.add(name)
+            yield SoundfontInstrument(renderer, replace(instrument, name=name), options.velocities)
     if options.procedural:
-        yield from patches()
+        yield from (replace(patch, velocities=options.velocities) for patch in patches())
     for folder in options.nsynth:
         yield from nsynth_instruments(folder)
     for folder in options.wave_folders:
         yield from wave_folder_instruments(folder)
+
+
+def _presets(options: BuildOptions, path: Path) -> list[Instrument]:
+    """The presets of a soundfont to learn from."""
+    presets = list_presets(path)
+    places = {(preset.bank, preset.program) for preset in presets}
+    chosen = curated() if options.choice == "curated" else by_rule(presets)
+    return [instrument for instrument in chosen if (instrument.bank, instrument.program) in places]
 
 
 def _build_instrument(options: BuildOptions, index: int, source: InstrumentSource) -> InstrumentEntry | None:
@@ -235,9 +265,13 @@ def _differs(
     layer: dict[int, tuple[tuple[float, float], NDArray[np.float32]]],
     other: dict[int, tuple[tuple[float, float], NDArray[np.float32]]],
 ) -> bool:
-    shared = sorted(set(layer) & set(other))[::6]
-    distances = [timbre_distance_db(layer[pitch][1], other[pitch][1]) for pitch in shared]
-    return bool(distances) and float(np.median(distances)) > LAYER_DISTANCE_DB
+    """Whether two layers are two timbres: by their spectra on the whole, or by how bright they are."""
+    shared = [(layer[pitch][1], other[pitch][1]) for pitch in sorted(set(layer) & set(other))[::6]]
+    if not shared:
+        return False
+    distance = float(np.median([timbre_distance_db(soft, loud) for soft, loud in shared]))
+    brighter = float(np.median([brightness_semitones(loud) - brightness_semitones(soft) for soft, loud in shared]))
+    return distance > LAYER_DISTANCE_DB or abs(brighter) > LAYER_BRIGHTNESS_SEMITONES
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +290,9 @@ class Dataset:
         """
         try:
             document = json.loads((root / "dataset.json").read_text())
-            entries = tuple(_read_entry(root / folder / "notes.json") for folder in document["instruments"])
+            entries = tuple(
+                replace(_read_entry(root / folder / "notes.json"), folder=folder) for folder in document["instruments"]
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FileFormatError(f"{root} holds no finished data set ({error}): build it first.") from error
         return cls(root, entries)
@@ -267,9 +303,14 @@ class Dataset:
         return waves
 
     @property
+    def options(self) -> dict[str, Any]:
+        """What it was built from, as plain values."""
+        return dict(json.loads((self.root / "dataset.json").read_text())["options"])
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The names of the files and folders that the notes came from."""
-        options = json.loads((self.root / "dataset.json").read_text())["options"]
+        options = self.options
         made_up = ["made-up patches"] if options.get("procedural") else []
         return tuple(options["soundfonts"] + options["nsynth"] + options["wave_folders"] + made_up)
 
@@ -286,7 +327,8 @@ def _read_entry(path: Path) -> InstrumentEntry:
 
 def _plain_options(options: BuildOptions) -> dict[str, object]:
     plain = asdict(options)
-    plain.pop("out_dir")
+    for chosen_later in ("out_dir", "instruments"):
+        plain.pop(chosen_later)
     text = json.loads(json.dumps(plain, default=lambda path: path.name))
     return dict(text)
 

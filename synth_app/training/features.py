@@ -1,8 +1,9 @@
 """Pictures of the notes, computed once: what the generator is asked to paint.
 
-Beside each instrument's waves lies ``picture-centred.npy``, float16 [notes, 2, 128, 1024]: normalised log-mel power
-with a floor at ``LOG_MEL_FLOOR``, and instantaneous frequency. It is mapped from disk, so a data set larger than the
-memory still trains.
+Beside each instrument's waves lies ``picture-centred.npy`` (another representation has another name), float16
+[notes, 2, 128, 1024]: normalised log-mel power with a floor at ``LOG_MEL_FLOOR``, and instantaneous frequency. It is
+mapped from disk, so a data set larger than the memory still trains. It is a cache: without it, pictures are made when
+they are needed.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synth_app.training.data import Dataset, InstrumentEntry, Progress
+from synth_app.training.representation import Representation
 
 LOG_MEL_FLOOR = -11.0
 """Natural log of mel power under which a target is not followed: about 80 dB under a full sine."""
@@ -35,27 +37,34 @@ def denormalise(picture: Tensor) -> tuple[Tensor, Tensor]:
     return (picture[:, 0] - MAG_B) / MAG_A, picture[:, 1] / IF_A
 
 
-def make_pictures(dataset: Dataset, encode: Encode, progress: Progress | None = None) -> None:
+def make_pictures(
+    dataset: Dataset, encode: Encode, progress: Progress | None = None, representation: Representation | None = None
+) -> None:
     """Compute what is missing; an interrupted run goes on with the instrument it was at."""
     for index, instrument in enumerate(dataset.instruments):
         if progress is not None:
             progress(instrument.name, index, len(dataset.instruments))
-        path = picture_path(dataset, instrument)
+        path = picture_path(dataset, instrument, representation)
         if not path.exists():
             partial = path.with_suffix(".partial.npy")
             _write_pictures(partial, dataset.waves(instrument), encode)
             partial.rename(path)
 
 
-def picture_path(dataset: Dataset, instrument: InstrumentEntry) -> Path:
-    """Where the instrument's pictures lie."""
-    return dataset.root / instrument.folder / "picture-centred.npy"
+def picture_path(dataset: Dataset, instrument: InstrumentEntry, representation: Representation | None = None) -> Path:
+    """Where the instrument's pictures lie, in the instrument's own representation or in another."""
+    return dataset.root / instrument.folder / f"picture-{(representation or Representation()).name}.npy"
+
+
+@torch.no_grad()
+def picture_of(wave: Tensor, encode: Encode) -> Tensor:
+    """Waves [B, 64000] to pictures [B, 2, T, F] as they are stored, float16, wherever the waves are."""
+    return normalise(*encode(wave)).half()
 
 
 def _write_pictures(path: Path, waves: NDArray[np.int16], encode: Encode) -> None:
     pieces = []
     for start in range(0, len(waves), CHUNK):
         wave = torch.from_numpy(np.array(waves[start : start + CHUNK])).float() / 32_767.0
-        with torch.no_grad():
-            pieces.append(normalise(*encode(wave)).half().numpy())
+        pieces.append(picture_of(wave, encode).numpy())
     np.save(path, np.concatenate(pieces))

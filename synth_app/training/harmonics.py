@@ -1,6 +1,6 @@
 """Where the partials of a note lie: the fixed features that the harmonic heads are written in.
 
-A mel bin at frequency f belongs to partial ``round(f / f0)`` of the note, and ``bump`` is 1 on the partial and falls
+A column at frequency f belongs to partial ``round(f / f0)`` of the note, and ``bump`` is 1 on the partial and falls
 off with 1.5 Fourier bins. The heads speak about partials and formants in these terms, so what they learn at one pitch
 holds at every other.
 """
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.spectral.config import SpectralConfig
-from synth_app.spectral.mel import _band_edges_hz
+from synth_app.training.representation import Representation
 
 LOWEST_PITCH = 24
 PITCH_COUNT = 61
@@ -24,9 +24,9 @@ def fundamentals_hz() -> NDArray[np.float64]:
     return np.asarray(440.0 * 2.0 ** ((pitches - 69.0) / 12.0))
 
 
-def partials(config: SpectralConfig) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def partials(config: SpectralConfig, representation: Representation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(harmonic number n = f/f0, bump g), both [61, bins]."""
-    centres = _band_edges_hz(config.bins, config.nyquist_hz)[1:-1]
+    centres = representation.centres_hz(config)
     fundamentals = fundamentals_hz()[:, None]
     number = centres / fundamentals
     nearest = np.round(np.maximum(number, 1.0)) * fundamentals
@@ -34,9 +34,11 @@ def partials(config: SpectralConfig) -> tuple[NDArray[np.float64], NDArray[np.fl
     return number, np.exp(-0.5 * ((centres - nearest) / width_hz) ** 2)
 
 
-def raw_basis(config: SpectralConfig, partial_count: int, cosine_count: int) -> NDArray[np.float64]:
+def raw_basis(
+    config: SpectralConfig, representation: Representation, partial_count: int, cosine_count: int
+) -> NDArray[np.float64]:
     """The head's basis phi before scaling, [61, P + 2 Q, bins]: P single partials, Q cosines, Q cosines on partials."""
-    number, bump = partials(config)
+    number, bump = partials(config, representation)
     tonal = bump * (number >= 0.5)
     rounded = np.round(number)
     order = np.arange(1, partial_count + 1)[None, :, None]
@@ -52,9 +54,9 @@ def basis_scale(raw: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(BASIS_RMS / np.sqrt((raw**2).mean(axis=(0, 2))))
 
 
-def harmonic_features(config: SpectralConfig) -> NDArray[np.float64]:
+def harmonic_features(config: SpectralConfig, representation: Representation) -> NDArray[np.float64]:
     """phi16, [61, 16, bins]: the position between partials and in octaves, told in cosines and sines."""
-    number, bump = partials(config)
+    number, bump = partials(config, representation)
     octave = np.log2(np.maximum(number, 0.25))
     rows = [np.cos(2 * np.pi * number), np.sin(2 * np.pi * number), bump, (number < 0.5).astype(float), octave / 6.0]
     rows += [np.cos(np.pi * k * octave / 8.0) for k in (1, 2, 3, 4, 6, 8)]
@@ -63,7 +65,7 @@ def harmonic_features(config: SpectralConfig) -> NDArray[np.float64]:
     return np.stack(rows, axis=1)
 
 
-def pooled_features(config: SpectralConfig, width: int) -> NDArray[np.float64]:
+def pooled_features(config: SpectralConfig, representation: Representation, width: int) -> NDArray[np.float64]:
     """phi16 averaged to ``width`` bins, [61, 16, width]."""
-    features = harmonic_features(config)
+    features = harmonic_features(config, representation)
     return np.asarray(features.reshape(PITCH_COUNT, FEATURES, width, -1).mean(axis=3))

@@ -1,8 +1,8 @@
 """Which sounds of a soundfont are instruments, what they are called, and which families they form.
 
 ``CURATED`` is the choice for the shipped model, made for MuseScore_General (MIT): General MIDI's places, with names a
-player would use. Any other soundfont goes by rule: every melodic preset under its own name, in the family its General
-MIDI program number says.
+player would use. The rule takes every melodic preset of any soundfont, under its own name where the list has none for
+it, in the family its General MIDI program number says.
 """
 
 from dataclasses import dataclass
@@ -53,6 +53,8 @@ _GM_FAMILIES = (
 )  # fmt: skip
 _NO_INSTRUMENT = {14, 47, 55, *range(112, 128)} - {114}
 _EXPRESSION_TWINS = {17, 18, 21, 26, 31, 41, 51}
+GENERAL_MIDI_SHARE = 0.9
+"""How much of the curated list's places a soundfont fills for their names to fit it."""
 
 
 def curated() -> tuple[Instrument, ...]:
@@ -68,11 +70,20 @@ def curated() -> tuple[Instrument, ...]:
 
 
 def by_rule(presets: list[Preset]) -> tuple[Instrument, ...]:
-    """Every melodic preset of any soundfont: no drums, no sound effects, no doubles for expression controllers."""
-    found: list[Instrument] = []
-    used: set[str] = set()
+    """Every melodic preset of any soundfont: no drums, no sound effects, no doubles for expression controllers.
+
+    In a soundfont that fills General MIDI's places, those of the curated list have its names and families, and come
+    in its order before the others.
+    """
+    places = {(preset.bank, preset.program) for preset in presets}
+    known = {(instrument.bank, instrument.program): instrument for instrument in curated()}
+    named = [instrument for place, instrument in known.items() if place in places]
+    found = named if len(named) > GENERAL_MIDI_SHARE * len(known) else []
+    used, taken = {instrument.name for instrument in found}, {(one.bank, one.program) for one in found}
     for preset in presets:
         if preset.bank == DRUM_BANK or preset.bank in _EXPRESSION_TWINS or preset.program in _NO_INSTRUMENT:
+            continue
+        if (preset.bank, preset.program) in taken:
             continue
         name = preset.name if preset.name not in used else f"{preset.name} {preset.bank}-{preset.program}"
         used.add(name)

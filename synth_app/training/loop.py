@@ -29,12 +29,13 @@ from synth_app.training.checkpoint import (
     restore_module,
     save_checkpoint,
 )
-from synth_app.training.codec import TorchCodec
+from synth_app.training.codec import codec_for
 from synth_app.training.config import TrainConfig
 from synth_app.training.data import Dataset
 from synth_app.training.ema import Average
 from synth_app.training.epilogue import prepare_thread
 from synth_app.training.features import make_pictures
+from synth_app.training.feed import NoteFeed, ResidentFeed
 from synth_app.training.memory import keep_freed_memory
 from synth_app.training.run import Run
 
@@ -53,9 +54,13 @@ class TrainOptions:
         checkpoint_s: seconds between checkpoints.
         start: a model directory to begin from when the run has no checkpoint yet: its weights, and the codes of the
             anchors whose names and velocities it shares with the data set. Its heads are trained, so the fitting plan
-            is ``TrainConfig().from_trained_heads()``.
+            is "net" or "adversarial" (see ``plans``).
         samples: stop after so many (a pause; the schedule is the configuration's).
         device: "cpu" or "cuda".
+        resident: keep the notes in the device's memory and make their pictures there; the way of every device but the
+            CPU, where reading finished pictures from disk costs less (``None`` chooses).
+        pictures: make the pictures of the whole data set before training, 0.5 MB a note on disk; otherwise they are
+            made again for each step, which costs the CPU some 20 ms a note.
         compile: build fused loops with the C++ compiler of this machine.
     """
 
@@ -68,6 +73,8 @@ class TrainOptions:
     samples: int | None = None
     compile: bool = True
     device: str = "cpu"
+    resident: bool | None = None
+    pictures: bool = True
 
 
 Report = Callable[[dict[str, float]], None]
@@ -80,14 +87,14 @@ def train(config: TrainConfig, options: TrainOptions, report: Report | None = No
         SettingsError: the run's folder belongs to other instruments.
         CheckpointError, FileFormatError: what is on disk cannot be used.
     """
-    config = replace(config, shards=options.threads)
+    device = torch.device(options.device)
+    config = replace(config, shards=options.threads if device.type == "cpu" else 1)
     os.nice(options.niceness)
     prepare_thread()
     keep_freed_memory()
     options.run.mkdir(parents=True, exist_ok=True)
     dataset = Dataset.open(options.dataset)
-    make_pictures(dataset, TorchCodec(config.model.spectral, "centred").encode)
-    run = Run(config, dataset, device=options.device)
+    run = Run(config, dataset, _feed(config, options, dataset, device), options.device)
     if not resume(run, options.run) and options.start is not None:
         start_from_model(run, options.start)
     if options.compile:
@@ -95,6 +102,17 @@ def train(config: TrainConfig, options: TrainOptions, report: Report | None = No
     with suppress(KeyboardInterrupt):  # a pause: what was learnt is saved below
         _learn(run, options, min(config.samples, options.samples or config.samples), report)
     return save(run, options.run)
+
+
+def _feed(config: TrainConfig, options: TrainOptions, dataset: Dataset, device: torch.device) -> NoteFeed:
+    """The notes, where the arithmetic can best get at them."""
+    representation, spectral = config.model.representation, config.model.spectral
+    if options.resident if options.resident is not None else device.type != "cpu":
+        return ResidentFeed(dataset, device, representation, spectral)
+    if options.pictures:
+        make_pictures(dataset, codec_for(representation, spectral).encode, representation=representation)
+    waves = any(stage.wave_weight > 0 for stage in config.stages)
+    return NoteFeed(dataset, waves=waves, representation=representation, spectral=spectral)
 
 
 def _learn(run: Run, options: TrainOptions, end: int, report: Report | None) -> None:

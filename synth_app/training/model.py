@@ -9,7 +9,7 @@ Shapes follow torch: images are [batch, channels, time, frequency]; pitch is an 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +18,10 @@ from torch.nn import functional
 from synth_app.spectral.config import SpectralConfig
 from synth_app.training import harmonics
 from synth_app.training.epilogue import compiled_shaped, pixel_norm, shaped
+from synth_app.training.representation import Representation
 
 LEAK = 0.2
 COLOURS = 2
-START_HEIGHT, START_WIDTH = 2, 16
 INPUT_CODE_GAIN, INPUT_NOISE_GAIN, INPUT_PITCH_GAIN = 4.0, 0.05, 8.0
 SIDE_CODE_GAIN, SIDE_NOISE_GAIN, SIDE_PITCH_GAIN = 2.0, 0.1, 4.0
 
@@ -38,6 +38,7 @@ class GeneratorConfig:
         hidden: width of the side network. film: how much of it the modulation reads.
         ranks: time envelopes for each channel of the additive head.
         partials, cosines: size of its basis, see ``harmonics.raw_basis``.
+        representation: what the picture is; its geometry and the places of the partials follow from it.
     """
 
     channels: tuple[int, ...] = (128, 128, 128, 128, 64, 32, 16)
@@ -49,6 +50,7 @@ class GeneratorConfig:
     ranks: int = 24
     partials: int = 48
     cosines: int = 24
+    representation: Representation = field(default_factory=Representation)
 
     @property
     def inputs(self) -> int:
@@ -63,9 +65,7 @@ class GeneratorConfig:
     @property
     def spectral(self) -> SpectralConfig:
         """The picture that the last block paints: 128 x 1024 for seven blocks."""
-        bins = START_WIDTH << (self.blocks - 1)
-        frames = START_HEIGHT << (self.blocks - 1)
-        return SpectralConfig(fft_size=2 * bins, hop_samples=bins // 2, bins=bins, frames=frames, pad_samples=3 * bins)
+        return self.representation.spectral(self.blocks)
 
 
 class EqualisedLinear(nn.Module):
@@ -119,7 +119,7 @@ class HarmonicHead(nn.Module):
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
-        raw = harmonics.raw_basis(config.spectral, config.partials, config.cosines)
+        raw = harmonics.raw_basis(config.spectral, config.representation, config.partials, config.cosines)
         scale = harmonics.basis_scale(raw)
         self.ranks, self.size = config.ranks, raw.shape[1]
         self.frames = config.spectral.frames
@@ -160,11 +160,11 @@ class Block(nn.Module):
     def __init__(self, config: GeneratorConfig, index: int) -> None:
         super().__init__()
         channels = config.channels[index]
-        self.index = index
+        self.start = config.representation.start
         self.conv0: EqualisedLinear | EqualisedConv
         if index == 0:
-            size = channels * START_HEIGHT * START_WIDTH
-            self.conv0 = EqualisedLinear(config.inputs, size, fan_in=config.inputs * START_HEIGHT * START_WIDTH)
+            area = self.start[0] * self.start[1]
+            self.conv0 = EqualisedLinear(config.inputs, channels * area, fan_in=config.inputs * area)
             self.conv0.bias = nn.Parameter(torch.zeros(channels))
         else:
             self.conv0 = EqualisedConv(config.channels[index - 1], channels)
@@ -173,7 +173,7 @@ class Block(nn.Module):
         self.film = nn.ModuleList([Film(config.film, channels) for _ in range(2 if config.heads else 0)])
         self.harm = nn.Parameter(torch.zeros(channels, harmonics.FEATURES)) if config.heads else None
         if config.heads:
-            features = harmonics.pooled_features(config.spectral, START_WIDTH << index)
+            features = harmonics.pooled_features(config.spectral, config.representation, self.start[1] << index)
             self.register_buffer("features", torch.tensor(features, dtype=torch.float32), persistent=False)
             self.features: Tensor
 
@@ -183,7 +183,7 @@ class Block(nn.Module):
             upsampled: Tensor = self.conv0(functional.interpolate(x, scale_factor=2, mode="nearest"))
             return upsampled
         dense = x @ (self.conv0.weight * self.conv0.scale).to(x.dtype)
-        image: Tensor = dense.view(len(x), -1, START_HEIGHT, START_WIDTH) + self.conv0.bias.to(x.dtype)[:, None, None]
+        image: Tensor = dense.view(len(x), -1, *self.start) + self.conv0.bias.to(x.dtype)[:, None, None]
         return image.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, h: Tensor | None, pitch: Tensor) -> Tensor:
@@ -245,10 +245,17 @@ class Generator(nn.Module):
     ) -> Tensor:
         """What the last block (or the one ``skip`` before it) hands to the colour layer, [B, C, T, F]."""
         x = pixel_norm(self.inputs(latent, pitch)).to(dtype)
-        film = None if h is None else h[:, : self.config.film]
         for block in self.stack[: self.config.blocks - skip]:
-            x = block(x, film, pitch)
+            x = block(x, self._film(h), pitch)
         return x
+
+    def refined(self, features: Tensor, h: Tensor | None, pitch: Tensor, level: int) -> Tensor:
+        """Features of one block fewer, after the block that is ``level`` before the last."""
+        finer: Tensor = self.stack[self.config.blocks - 1 - level](features, self._film(h), pitch)
+        return finer
+
+    def _film(self, h: Tensor | None) -> Tensor | None:
+        return None if h is None else h[:, : self.config.film]
 
     def paint(self, latent: Tensor, pitch: Tensor, h: Tensor | None, dtype: torch.dtype = torch.float32) -> Tensor:
         """What the convolutions add before tanh, [B, 2, T, F]."""

@@ -1,31 +1,46 @@
 """A training in progress, and what one step of it does. When to step is the loop's business."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from synth_app.training.adversary import Adversary
-from synth_app.training.codec import TorchCodec
+from synth_app.training.adversary import NOBODY, Adversary, Labels
+from synth_app.training.codec import codec_for
 from synth_app.training.config import Stage, TrainConfig
 from synth_app.training.data import Dataset
 from synth_app.training.ema import Average
 from synth_app.training.epilogue import prepare_thread
 from synth_app.training.features import denormalise
 from synth_app.training.feed import Anchor, Batch, NoteFeed
+from synth_app.training.growth import Growth
 from synth_app.training.losses import picture_loss, spectral_loss
 from synth_app.training.voice import Voice, start_from_data
 
 BETAS = (0.9, 0.99)
 WARM_UP_SAMPLES = 2_000
 LAST_RATE = 0.1
-ATTACK_FRAMES = (3, 4, 6, 8)
+ATTACK_FRAMES = (0, 1, 3, 5)
+"""Counted from the first frame that sounds."""
 
 Gradients = tuple[Tensor | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What a step draws: noise for the notes' latents [B, latent], and as many random latents with pitches, if any."""
+
+    noise: Tensor
+    prior: Tensor
+    prior_pitch: Tensor
+
+    def rows(self, rows: slice) -> "Lot":
+        """For some of the notes."""
+        return Lot(self.noise[rows], self.prior[rows], self.prior_pitch[rows])
 
 
 class Run:
@@ -41,10 +56,15 @@ class Run:
         self, config: TrainConfig, dataset: Dataset, feed: NoteFeed | None = None, device: str = "cpu"
     ) -> None:
         self.config, self.device = config, torch.device(device)
-        self.feed = feed or NoteFeed(dataset, waves=any(stage.wave_weight > 0 for stage in config.stages))
+        model = config.model
+        self.feed = feed or NoteFeed(
+            dataset, waves=any(stage.wave_weight > 0 for stage in config.stages),
+            representation=model.representation, spectral=model.spectral,
+        )  # fmt: skip
         torch.manual_seed(config.seed)
-        self.voice = Voice(config.model, len(self.feed.anchors))
-        start_from_data(self.voice, self.feed, config.seed)
+        self.voice = Voice(model, len(self.feed.anchors), config.levels, from_scratch=config.scratch)
+        if not config.scratch:
+            start_from_data(self.voice, self.feed, config.seed)
         self.voice.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Average(self.voice, config.average_half_life)
         groups = [
@@ -53,7 +73,7 @@ class Run:
             {"params": [self.voice.codes], "name": "codes"},
         ]
         self.optimiser = torch.optim.Adam(groups, lr=1e-3, betas=BETAS, fused=True)
-        self.codec = TorchCodec(config.model.spectral, "centred").to(self.device)
+        self.codec = codec_for(model.representation, model.spectral).to(self.device)
         self.samples_seen = 0
         self.adversary: Adversary | None = None
         self.picture_loss = picture_loss
@@ -78,18 +98,15 @@ class Run:
         """
         index, done = self.config.stage_at(self.samples_seen)
         stage = self.config.stages[index]
-        if stage.adversarial > 0:
-            self.summon_adversary()
-        self._set_rates(stage, done)
+        self._begin(stage, done)
         rng = np.random.default_rng([self.config.seed, 1, self.samples_seen])
-        size = len(batch.anchor)
-        noise = torch.from_numpy(rng.standard_normal((size, self.config.model.latent_size), np.float32))
-        batch, noise = batch.to(self.device), noise.to(self.device)
+        size, growth = len(batch.anchor), stage.growth(done)
+        lot, batch = self._draw(stage, size, rng), batch.to(self.device)
         edges = np.linspace(0, size, min(self.config.shards, size) + 1).round().astype(int).tolist()
         rows = [slice(start, stop) for start, stop in pairwise(edges)]
         shares = [(shard.stop - shard.start) / size for shard in rows]
         frames = self._frames(stage, rng)
-        jobs = [partial(self._gradients, stage, batch.rows(shard), noise[shard], frames) for shard in rows]
+        jobs = [partial(self._gradients, stage, growth, batch.rows(shard), lot.rows(shard), frames) for shard in rows]
         results = list(self._pool.map(lambda job: job(), jobs))
         terms = _mean_terms(shares, [part for _, part, _ in results])
         for value, grads in zip(self._parameters, zip(*(part for part, *_ in results), strict=True), strict=True):
@@ -101,53 +118,87 @@ class Run:
         self.average.update(self.voice, done * stage.samples + size, size)
         if self.adversary is not None and stage.adversarial > 0:
             made = torch.cat([part for *_, part in results])
-            terms["adversary"] = self.adversary.learn(batch.picture, made, batch.pitch, self.samples_seen // size)
+            mixer = torch.Generator().manual_seed(self.config.seed + self.samples_seen)
+            labels, real = Labels(batch.pitch, batch.anchor), growth.of(batch.picture)
+            terms |= self.adversary.learn(real, made, labels, stage, growth, mixer, self.samples_seen // size)
         return terms
 
     def summon_adversary(self) -> Adversary:
         """The discriminator, made at its first use."""
         if self.adversary is None:
             torch.manual_seed(self.config.seed + 1)
-            self.adversary = Adversary.fresh(self.config.model.channels, self.device)
+            self.adversary = Adversary.fresh(self.config, len(self.feed.anchors), self.device)
         return self.adversary
 
+    def _begin(self, stage: Stage, done: float) -> None:
+        """See that everything a step of this stage needs is there."""
+        if stage.adversarial > 0:
+            self.summon_adversary()
+        if stage.fresh and done == 0.0:
+            self.optimiser.state.clear()
+            if self.adversary is not None:
+                self.adversary.optimiser.state.clear()
+        self._set_rates(stage, done)
+
+    def _draw(self, stage: Stage, size: int, rng: np.random.Generator) -> Lot:
+        """Noise for a batch, and random latents at pitches as common as in the data, if the stage wants them."""
+        latent_size = self.config.model.latent_size
+        noise = rng.standard_normal((size, latent_size), np.float32)
+        count = size if stage.prior else 0
+        prior = rng.standard_normal((count, latent_size), np.float32)
+        pitch = rng.choice(self.feed.table[:, 2], count)
+        return Lot(*(torch.from_numpy(part).to(self.device) for part in (noise, prior, pitch)))
+
     def _gradients(
-        self, stage: Stage, batch: Batch, noise: Tensor, frames: Tensor | None
+        self, stage: Stage, growth: Growth, batch: Batch, lot: Lot, frames: Tensor | None
     ) -> tuple[Gradients, dict[str, float], Tensor]:
         """For a shard of a batch: gradients of all parameters, the loss terms, and what was painted."""
-        latent = self.voice.latents(batch.anchor, noise, self.config.code_noise)
-        made, target = self._paint(stage, latent, batch, frames)
-        parts = self.picture_loss(made, target)
-        loss = parts.magnitude + self.config.if_weight * parts.inst_freq
-        terms = {"magnitude": parts.magnitude.item(), "inst_freq": parts.inst_freq.item()}
+        count = len(batch.anchor) if stage.recon > 0 else 0
+        latent = self.voice.latents(batch.anchor[:count], lot.noise[:count], self.config.code_noise)
+        latent, pitch = torch.cat([latent, lot.prior]), torch.cat([batch.pitch[:count], lot.prior_pitch])
+        made = self._paint(stage, growth, latent, pitch, frames)
+        terms: dict[str, float] = {}
+        loss = made.new_zeros(())
+        if count:
+            loss = self._likeness(stage, growth, made[:count], batch, frames, terms)
+        if stage.adversarial > 0 and self.adversary is not None:
+            nobody = torch.full_like(lot.prior_pitch, NOBODY)
+            labels = Labels(pitch, torch.cat([batch.anchor[:count], nobody]))
+            lesson = self.adversary.lesson(made, labels, stage, growth)
+            terms["lesson"] = lesson.item()
+            loss = loss + stage.adversarial * lesson
+        return torch.autograd.grad(loss, self._parameters, allow_unused=True), terms, made.detach()
+
+    def _likeness(
+        self, stage: Stage, growth: Growth, made: Tensor, batch: Batch, frames: Tensor | None, terms: dict[str, float]
+    ) -> Tensor:
+        """How far painted notes are from the notes that they should be; notes its terms."""
+        target = batch.picture if frames is None else batch.picture[:, :, frames]
+        parts = self.picture_loss(made, growth.of(target))
+        loss = stage.recon * (parts.magnitude + self.config.if_weight * parts.inst_freq)
+        terms |= {"magnitude": parts.magnitude.item(), "inst_freq": parts.inst_freq.item()}
         if stage.wave_weight > 0 and stage.coarse == 0 and frames is None:
             count = -(-stage.wave_notes * len(made) // stage.batch)
             wave = spectral_loss(self.codec.decode(*denormalise(made[:count])), batch.wave[:count])
             loss = loss + stage.wave_weight * wave
             terms["wave"] = wave.item()
-        if stage.adversarial > 0 and self.adversary is not None:
-            loss = loss + stage.adversarial * self.adversary.lesson(made, batch.pitch)
-        return torch.autograd.grad(loss, self._parameters, allow_unused=True), terms, made.detach()
+        return loss
 
     def _frames(self, stage: Stage, rng: np.random.Generator) -> Tensor | None:
         """The frames that a step looks at: some of the attack always, the others by lot."""
-        total = self.config.model.spectral.frames
-        if not 0 < stage.frames < total:
+        spectral = self.config.model.spectral
+        if not 0 < stage.frames < spectral.frames:
             return None
-        others = np.setdiff1d(np.arange(total), ATTACK_FRAMES)
-        drawn = rng.choice(others, stage.frames - len(ATTACK_FRAMES), replace=False)
-        return torch.from_numpy(np.sort(np.concatenate([ATTACK_FRAMES, drawn]))).to(self.device)
+        attack = np.array(ATTACK_FRAMES) + spectral.pad_frames
+        others = np.setdiff1d(np.arange(spectral.frames), attack)
+        drawn = rng.choice(others, stage.frames - len(attack), replace=False)
+        return torch.from_numpy(np.sort(np.concatenate([attack, drawn]))).to(self.device)
 
-    def _paint(self, stage: Stage, latent: Tensor, batch: Batch, frames: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(what the voice paints, what it should have painted) at the stage's resolution."""
-        generator = self.voice.generator
+    def _paint(self, stage: Stage, growth: Growth, latent: Tensor, pitch: Tensor, frames: Tensor | None) -> Tensor:
+        """What the voice paints at the stage's resolution."""
         if stage.kind == "heads":
-            target = batch.picture if frames is None else batch.picture[:, :, frames]
-            return generator.heads_only(latent, batch.pitch, frames), target
-        if stage.coarse > 0:
-            made = self.voice.coarse_picture(latent, batch.pitch, stage.coarse, torch.bfloat16)
-            return made, functional.avg_pool2d(batch.picture, 1 << stage.coarse)
-        return generator(latent, batch.pitch, torch.bfloat16), batch.picture
+            return self.voice.generator.heads_only(latent, pitch, frames)
+        return self.voice.picture(latent, pitch, growth, torch.bfloat16)
 
     def _set_rates(self, stage: Stage, done: float) -> None:
         rates = {"net": stage.lr_net, "heads": stage.lr_heads, "codes": stage.lr_codes}
@@ -155,6 +206,7 @@ class Run:
         fall = min(1.0, LAST_RATE + (1.0 - LAST_RATE) * (1.0 - done) / stage.decay) if stage.decay > 0 else 1.0
         for group in self.optimiser.param_groups:
             group["lr"] = rates[group["name"]] * min(warm, fall)
+            group["betas"] = (stage.momentum, BETAS[1])
 
 
 def anchor_name(anchor: Anchor) -> str:

@@ -6,30 +6,41 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from synth_app.training.config import COARSE_LEVELS
 from synth_app.training.features import IF_A
 from synth_app.training.feed import NoteFeed
+from synth_app.training.growth import Growth, enlarged
 from synth_app.training.losses import IF_COMPRESSION
 from synth_app.training.model import COLOURS, EqualisedConv, Generator, GeneratorConfig
 
 SUMMARY_NOTES = 12
-COARSE_LEVELS = (1, 2)
 
 
 class Voice(nn.Module):
     """Generator, one code for each anchor, and the colour layers of unfinished (coarser) generators.
 
-    The colour layers start at zero, so convolutions that come late to trained heads begin by adding nothing.
+    The colour layers start at zero, so convolutions that come late to trained heads begin by adding nothing; and the
+    first layer starts so that the code and the pitch are heard above the noise. ``from_scratch`` does neither.
     """
 
-    def __init__(self, config: GeneratorConfig, anchors: int) -> None:
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        anchors: int,
+        levels: tuple[int, ...] = COARSE_LEVELS,
+        *,
+        from_scratch: bool = False,
+    ) -> None:
         super().__init__()
         self.generator = Generator(config)
-        self.generator.emphasise_code()
         self.codes = nn.Parameter(torch.randn(anchors, config.code_size))
-        levels = COARSE_LEVELS if config.blocks > max(COARSE_LEVELS) else ()
+        levels = levels if config.blocks > max(COARSE_LEVELS) else ()
         self.coarse = nn.ModuleDict(
             {str(level): EqualisedConv(config.channels[-1 - level], COLOURS, 1, gain=1.0) for level in levels}
         )
+        if from_scratch:
+            return
+        self.generator.emphasise_code()
         with torch.no_grad():
             for value in (*self.generator.rgb.parameters(), *self.coarse.parameters()):
                 value.zero_()
@@ -48,12 +59,28 @@ class Voice(nn.Module):
         size = codes.shape[1]
         return torch.cat([codes + code_noise * noise[:, :size], noise[:, size:]], dim=1)
 
-    def coarse_picture(self, latent: Tensor, pitch: Tensor, level: int, dtype: torch.dtype) -> Tensor:
-        """The picture as a generator without its last ``level`` blocks paints it."""
-        base, h = self.generator.base(latent, pitch)
-        base = functional.avg_pool2d(base.expand(-1, -1, self.generator.config.spectral.frames, -1), 1 << level)
-        features = self.generator.features(latent, pitch, h, dtype, skip=level)
-        return torch.tanh(base + self.coarse[str(level)](features).float())
+    def picture(self, latent: Tensor, pitch: Tensor, growth: Growth, dtype: torch.dtype) -> Tensor:
+        """The picture as it is painted at a moment of the growth, [B, 2, T >> level, F >> level].
+
+        A generator without its last blocks adds to the heads' picture, made as small; while a size fades in, the
+        picture is a mixture of what the coarser convolutions and the finer ones make of it.
+        """
+        generator, level = self.generator, growth.level
+        base, h = generator.base(latent, pitch)
+        if level:
+            base = functional.avg_pool2d(base.expand(-1, -1, generator.config.spectral.frames, -1), 1 << level)
+        if not growth.fading:
+            features = generator.features(latent, pitch, h, dtype, skip=level)
+            return torch.tanh(base + self._colours(features, level))
+        coarse = generator.features(latent, pitch, h, dtype, skip=level + 1)
+        before = torch.tanh(base + enlarged(self._colours(coarse, level + 1)))
+        after = torch.tanh(base + self._colours(generator.refined(coarse, h, pitch, level), level))
+        return torch.lerp(before, after, growth.share)
+
+    def _colours(self, features: Tensor, level: int) -> Tensor:
+        layer = self.coarse[str(level)] if level else self.generator.rgb
+        added: Tensor = layer(features)
+        return added.float()
 
     def net_parameters(self) -> list[nn.Parameter]:
         """Everything that belongs to the convolutions."""

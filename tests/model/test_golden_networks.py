@@ -91,6 +91,6 @@ def test_the_discriminator_judges_as_magentas_graph_judges(
     head = "Discriminator/discriminator_cond/classification_logits/"
     put(net.label, weights[head + "dense/kernel"], weights[head + "bias"])
     with torch.no_grad():
-        logits, labels = net(pictures.clamp(-1.0, 1.0))
+        logits, labels, _ = net(pictures.clamp(-1.0, 1.0))
     assert np.abs(logits.numpy() - golden["disc_logits"]).max() < 1e-4
     assert np.abs(labels.numpy() - golden["disc_class_logits"]).max() < 1e-4

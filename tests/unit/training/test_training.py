@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from synth_app.core.errors import CheckpointError, SettingsError
-from synth_app.training.adversary import Adversary
+from synth_app.training.adversary import Adversary, Labels
 from synth_app.training.arrays import load_arrays, to_arrays
 from synth_app.training.checkpoint import load_checkpoint, newest_checkpoint, restore_module
 from synth_app.training.codec import TorchCodec
-from synth_app.training.config import Stage, TrainConfig
+from synth_app.training.config import Recipe, Stage, TrainConfig
 from synth_app.training.data import Dataset
 from synth_app.training.ema import Average
 from synth_app.training.features import make_pictures
 from synth_app.training.feed import NoteFeed
+from synth_app.training.growth import Growth
 from synth_app.training.loop import TrainOptions, resume, train
 from synth_app.training.losses import picture_loss, spectral_loss
 from synth_app.training.model import Generator, GeneratorConfig
@@ -27,7 +28,7 @@ STAGES = (
     Stage("heads", 8, batch=4, frames=20),
     Stage("net", 4, batch=2, coarse=1),
     Stage("net", 4, batch=2, wave_weight=0.3, wave_notes=1),
-    Stage("net", 4, batch=2, adversarial=0.1),
+    Stage("net", 4, batch=2, adversarial=0.1, prior=True, instrument_weight=1.0, momentum=0.0),
 )
 
 
@@ -115,14 +116,19 @@ def test_stopping_and_going_on_changes_nothing(dataset: Dataset, tmp_path: Path)
         assert np.array_equal(array, parts.arrays[name]), name
 
 
-def test_the_adversary_learns_to_tell_noise_from_notes_and_teaches(dataset: Dataset) -> None:
+@pytest.mark.parametrize("recipe", ["ns-r1", "wgan-gp"])
+def test_the_adversary_learns_to_tell_noise_from_notes_and_teaches(dataset: Dataset, recipe: Recipe) -> None:
     torch.manual_seed(4)
-    adversary = Adversary.fresh(TINY.channels, torch.device("cpu"))
+    stage = Stage("net", 4, adversarial=1.0, recipe=recipe, instrument_weight=1.0)
+    adversary = Adversary.fresh(TrainConfig(model=TINY, stages=(stage,)), 2, torch.device("cpu"))
     real = NoteFeed(dataset).load(np.arange(4))
+    labels, mixer = Labels(real.pitch, real.anchor), torch.Generator().manual_seed(1)
     noise = (0.1 * torch.randn_like(real.picture)).requires_grad_()
-    losses = [adversary.learn(real.picture, noise, real.pitch, step) for step in range(12)]
-    assert losses[-1] < losses[0]
-    (slope,) = torch.autograd.grad(adversary.lesson(noise, real.pitch), noise)
+    terms = [
+        adversary.learn(real.picture, noise, labels, stage, Growth(), mixer, step)["adversary"] for step in range(12)
+    ]
+    assert terms[-1] < terms[0]
+    (slope,) = torch.autograd.grad(adversary.lesson(noise, labels, stage, Growth()), noise)
     assert slope.abs().max() > 0.0
 
 
