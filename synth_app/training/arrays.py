@@ -1,8 +1,8 @@
 """A generator as named numpy arrays, and back: the language that the ONNX writer and the trainer share.
 
-Every run-time scale (equalised learning rates, the side network's input gains) is folded in, so the arrays say the
-plain sums that an inference engine computes. ``load_arrays`` takes the scales out again, which is how training goes
-on from a model that was exported and committed.
+Every run-time scale (equalised learning rates, the side network's input gains, the blurred pitch code) is folded in,
+so the arrays say the plain sums that an inference engine computes from a latent and a one-hot pitch. ``load_arrays``
+takes the scales out again, which is how training goes on from a model that was exported and committed.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from synth_app.core.errors import CheckpointError
+from synth_app.training.harmonics import PITCH_COUNT
 from synth_app.training.model import EqualisedConv, EqualisedLinear, Film, Generator
 
 Arrays = Mapping[str, NDArray[np.float32]]
+
+PITCH_READERS = frozenset({"block1.conv0.weight", "side.m1.weight"})
+"""Layers whose last input rows read the pitch."""
 
 
 def to_arrays(generator: Generator) -> dict[str, NDArray[np.float32]]:
     """The generator's weights under their shared names, float32, scales folded in."""
     arrays = {name: (value.detach() * scale).numpy() for name, (value, scale) in _folded(generator).items()}
+    for name in PITCH_READERS & arrays.keys():
+        arrays[name][-PITCH_COUNT:] = generator.pitch_codes.numpy() @ arrays[name][-PITCH_COUNT:]
     if generator.head is not None:
         arrays["head.basis_scale"] = generator.head.basis_scale.numpy()
     return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
@@ -42,7 +48,10 @@ def load_arrays(generator: Generator, arrays: Arrays) -> None:
         elif array.shape != tuple(value.shape):
             raise CheckpointError(f"The model's {name} is {array.shape}, not {tuple(value.shape)}: other sizes.")
         else:
-            value.copy_(torch.from_numpy(np.array(array)) / scale)
+            plain = np.array(array, np.float32)
+            if name in PITCH_READERS:
+                plain[-PITCH_COUNT:] = np.linalg.solve(generator.pitch_codes.double().numpy(), plain[-PITCH_COUNT:])
+            value.copy_(torch.from_numpy(plain) / scale)
 
 
 def _folded(generator: Generator) -> dict[str, tuple[Tensor, Tensor | float]]:

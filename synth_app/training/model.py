@@ -206,6 +206,8 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList([Block(config, index) for index in range(config.blocks)])
         self.rgb = EqualisedConv(config.channels[-1], COLOURS, 1, gain=1.0)
         self.pitch_bias = nn.Parameter(torch.zeros(harmonics.PITCH_COUNT, COLOURS, spectral.bins))
+        self.register_buffer("pitch_codes", torch.from_numpy(harmonics.pitch_codes(config.blur)), persistent=False)
+        self.pitch_codes: Tensor
         self.side = SideNetwork(config) if config.heads else None
         self.head = HarmonicHead(config) if config.heads else None
 
@@ -229,8 +231,8 @@ class Generator(nn.Module):
             block.shaped = compiled_shaped()
 
     def inputs(self, latent: Tensor, pitch: Tensor) -> Tensor:
-        """Latent and one-hot pitch side by side, [B, 317]."""
-        return torch.cat([latent, functional.one_hot(pitch, harmonics.PITCH_COUNT).to(latent.dtype)], dim=1)
+        """Latent and pitch code side by side, [B, 317]; at export the first layers take one-hots instead."""
+        return torch.cat([latent, self.pitch_codes[pitch].to(latent.dtype)], dim=1)
 
     def base(self, latent: Tensor, pitch: Tensor, frames: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """What needs no convolution: (bias map plus additive head before tanh [B, 2, T, F], side network's h)."""
