@@ -39,6 +39,7 @@ class GeneratorConfig:
         ranks: time envelopes for each channel of the additive head.
         partials, cosines: size of its basis, see ``harmonics.raw_basis``.
         representation: what the picture is; its geometry and the places of the partials follow from it.
+        blur: whether a pitch is told together with its neighbours, see ``harmonics.pitch_codes``.
     """
 
     channels: tuple[int, ...] = (128, 128, 128, 128, 64, 32, 16)
@@ -51,6 +52,7 @@ class GeneratorConfig:
     partials: int = 48
     cosines: int = 24
     representation: Representation = field(default_factory=Representation)
+    blur: bool = True
 
     @property
     def inputs(self) -> int:
