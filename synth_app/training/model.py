@@ -34,7 +34,7 @@ class GeneratorConfig:
         channels: of the seven blocks, coarse to fine; GANSynth has (256, 256, 256, 256, 128, 64, 32).
         latent_size: 256 in GANSynth.
         code_size: leading latent dimensions that carry the timbre; the others are noise.
-        heads: whether the additions are there at all.
+        heads: whether the additions are there at all (the blur among them).
         hidden: width of the side network. film: how much of it the modulation reads.
         ranks: time envelopes for each channel of the additive head.
         partials, cosines: size of its basis, see ``harmonics.raw_basis``.
@@ -208,7 +208,7 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList([Block(config, index) for index in range(config.blocks)])
         self.rgb = EqualisedConv(config.channels[-1], COLOURS, 1, gain=1.0)
         self.pitch_bias = nn.Parameter(torch.zeros(harmonics.PITCH_COUNT, COLOURS, spectral.bins))
-        self.register_buffer("pitch_codes", torch.from_numpy(harmonics.pitch_codes(config.blur)), persistent=False)
+        self.register_buffer("pitch_codes", torch.from_numpy(harmonics.pitch_codes(config.heads and config.blur)), persistent=False)
         self.pitch_codes: Tensor
         self.side = SideNetwork(config) if config.heads else None
         self.head = HarmonicHead(config) if config.heads else None
