@@ -208,7 +208,8 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList([Block(config, index) for index in range(config.blocks)])
         self.rgb = EqualisedConv(config.channels[-1], COLOURS, 1, gain=1.0)
         self.pitch_bias = nn.Parameter(torch.zeros(harmonics.PITCH_COUNT, COLOURS, spectral.bins))
-        self.register_buffer("pitch_codes", torch.from_numpy(harmonics.pitch_codes(config.heads and config.blur)), persistent=False)
+        codes = harmonics.pitch_codes(config.heads and config.blur)
+        self.register_buffer("pitch_codes", torch.from_numpy(codes), persistent=False)
         self.pitch_codes: Tensor
         self.side = SideNetwork(config) if config.heads else None
         self.head = HarmonicHead(config) if config.heads else None
