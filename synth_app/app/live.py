@@ -109,6 +109,7 @@ def _with_settings(options: LiveOptions, settings: Settings) -> LiveOptions:
         provider=options.provider if options.provider != "auto" else settings.provider,
         audio=audio,
         midi_inputs=inputs,
+        midi_channels=options.midi_channels or tuple(settings.midi.channels),
         params=tuple(settings.params.items()),
         cache_mb=settings.cache_mb,
     )

@@ -42,6 +42,7 @@ def settings_for_panel(settings: Settings) -> PanelSettings:
     known = PanelSettings(
         audio=AudioSettings(audio.device, audio.rate_hz, audio.block_frames),
         midi_inputs=None if midi.all_inputs else tuple(midi.inputs),
+        midi_channels=tuple(midi.channels),
         model=settings.model,
         provider=settings.provider,
         params=dict(settings.params),
@@ -53,7 +54,11 @@ def take_from_panel(settings: Settings, chosen: PanelSettings) -> None:
     """Bring ``settings`` up to what the player chose."""
     audio = chosen.audio
     settings.audio = AudioChoice(device=audio.device, rate_hz=audio.rate_hz, block_frames=audio.block_frames)
-    settings.midi = MidiChoice(all_inputs=chosen.midi_inputs is None, inputs=list(chosen.midi_inputs or ()))
+    settings.midi = MidiChoice(
+        all_inputs=chosen.midi_inputs is None,
+        inputs=list(chosen.midi_inputs or ()),
+        channels=list(chosen.midi_channels),
+    )
     settings.model = chosen.model
     if chosen.provider in ("auto", "cpu", "cuda"):
         settings.provider = chosen.provider  # type: ignore[assignment]

@@ -13,7 +13,7 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -40,10 +40,14 @@ class AudioChoice(_Table):
 
 
 class MidiChoice(_Table):
-    """MIDI inputs. With ``all_inputs`` every keyboard plays, also one plugged in later; else those in ``inputs``."""
+    """MIDI inputs. With ``all_inputs`` every keyboard plays, also one plugged in later; else those in ``inputs``.
+
+    ``channels`` (1 to 16) are listened to; an empty list means all of them.
+    """
 
     all_inputs: bool = True
     inputs: list[str] = Field(default_factory=list)
+    channels: list[Annotated[int, Field(ge=1, le=16)]] = Field(default_factory=list)
 
 
 class Settings(_Table):

@@ -122,12 +122,29 @@ class Instrument(Protocol):
         """
         ...
 
+    def open_model(self, model: str, provider: str) -> None:
+        """Play on another model ("" = the default one) from now on. Takes a moment, during which the present one plays.
+
+        A working patch whose timbres that model lacks gives way to the preset that greets.
+
+        Raises:
+            ModelError: it could not be opened; the present one plays on.
+        """
+        ...
+
     def midi_inputs(self) -> Sequence[str]:
         """Names of the MIDI inputs at hand, connected or not."""
         ...
 
     def connect_midi(self, names: Sequence[str] | None) -> None:
         """Listen to these inputs only (``None``: to all hardware inputs, also those plugged in later)."""
+        ...
+
+    def listen_to_channels(self, channels: Sequence[int]) -> None:
+        """Listen to these MIDI channels, 1 to 16, only (none named: to all); what the others were holding is released.
+
+        The panel's own keys are heard in any case.
+        """
         ...
 
     def start_recording(self, path: Path | None = None) -> Path:

@@ -17,7 +17,8 @@ class PanelSettings:
         theme: "dark" or "light". zoom: 0.8 to 2.
         window: x, y, width, height of the window, or () to let the system place it.
         audio: what to open. midi_inputs: inputs to listen to, or ``None`` for all hardware.
-        model, provider: used from the next start; "" and "auto" let the program choose.
+        midi_channels: channels to listen to, 1 to 16; () = all.
+        model, provider: what generates; "" and "auto" let the program choose.
         params: instrument parameters by name (:mod:`synth_app.core.params`), those not kept in presets.
         favourite_timbres, favourite_presets: names and paths.
         timbre_tags: words the player gave to anchors, by anchor name.
@@ -31,6 +32,7 @@ class PanelSettings:
     window: tuple[int, ...] = ()
     audio: AudioSettings = field(default_factory=AudioSettings)
     midi_inputs: tuple[str, ...] | None = None
+    midi_channels: tuple[int, ...] = ()
     model: str = ""
     provider: str = "auto"
     params: dict[str, float] = field(default_factory=dict)
