@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtWidgets import QHBoxLayout, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from synth_app.ui.bridge import Bridge
@@ -110,11 +110,15 @@ class Face(QScrollArea):
         self.place_banner()
 
     def place_banner(self) -> None:
-        """In the middle, below the top bar."""
+        """In the middle, over the foot of the pictures or, where these are folded away, over the status line: news
+        must not lie on what the hand is on."""
         window, px = self.window(), self._theme.px
         width = min(px(680), window.width() - px(40))
-        self.banner.resize(width, max(px(38), self.banner.heightForWidth(width)))
-        self.banner.move((window.width() - width) // 2, self.top.height() + px(22))
+        height = max(px(38), self.banner.heightForWidth(width))
+        below = self.keys if self.pictures.isVisibleTo(self) else None
+        foot = below.mapTo(window, QPoint(0, 0)).y() if below is not None else window.height()
+        self.banner.resize(width, height)
+        self.banner.move((window.width() - width) // 2, max(0, foot - height - px(4)))
         self.banner.raise_()
 
     def order_focus(self) -> None:

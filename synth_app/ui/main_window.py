@@ -14,13 +14,11 @@ from PyQt6.QtWidgets import (
     QMainWindow,
 )
 
-from synth_app.engine.ports import AudioSettings, Instrument
+from synth_app.engine.ports import Instrument
 from synth_app.engine.telemetry import Telemetry
 from synth_app.ui.anchor_menu import show_anchor_menu
 from synth_app.ui.bridge import Bridge
-from synth_app.ui.dialogs.help import HelpDialog
-from synth_app.ui.dialogs.settings_dialog import SettingsDialog
-from synth_app.ui.dialogs.welcome import WelcomeDialog
+from synth_app.ui.dialog_desk import DialogDesk
 from synth_app.ui.document import Document, Sound, places_of
 from synth_app.ui.face import Face
 from synth_app.ui.morphing import Morphing
@@ -33,7 +31,7 @@ from synth_app.ui.tasks import Tasks
 from synth_app.ui.theme import Theme, anchor_slots, make_theme
 from synth_app.ui.view_models.library import TimbreLibrary
 from synth_app.ui.view_models.presets import PresetShelf
-from synth_app.ui.view_models.status import input_activity, safer_block
+from synth_app.ui.view_models.status import input_activity
 from synth_app.ui.widgets.base import theme_all
 
 
@@ -58,7 +56,6 @@ class MainWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self.settings = settings
-        self._choices = (models, providers)
         self.theme: Theme = make_theme(settings.theme, settings.zoom)
         self.bridge = Bridge(instrument, settings.frames_per_second, self)
         self.document = Document(instrument.patch, preset, self)
@@ -70,7 +67,6 @@ class MainWindow(QMainWindow):
         self.shelf = PresetShelf(instrument, settings.favourite_presets)
         self._recording_since_s = 0.0
         self._last_banner = ""
-        self._dialog: SettingsDialog | None = None
         self._keep_soon = QTimer(self, singleShot=True, interval=400)  # a dragged slider is one change
         self._keep_soon.timeout.connect(self._keep_settings)
         self.setObjectName("root")
@@ -81,6 +77,9 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(face)
         self.banner.setParent(self)
         self.desk = PresetDesk(self, self.document, self.bridge, self.tasks, self.shelf, self.presets)
+        self.dialogs = DialogDesk(
+            self, self.bridge, self.player, lambda: self.settings, lambda: self.theme, (models, providers)
+        )
         self._connect_document()
         self._connect_pad()
         self._connect_bars()
@@ -136,6 +135,9 @@ class MainWindow(QMainWindow):
         self.bridge.snapshot.connect(self._on_snapshot)
         self.tasks.said.connect(self.banner.say)
         self.desk.said.connect(lambda text, button: self.banner.say(text, button=button))
+        self.dialogs.said.connect(self.banner.say)
+        self.dialogs.changed.connect(self.change_settings)
+        self.dialogs.model_opened.connect(self._model_opened)
         self.player.said.connect(self.banner.say)
 
     def _document_changed(self, before: Sound, after: Sound) -> None:
@@ -228,7 +230,9 @@ class MainWindow(QMainWindow):
         top.save_as.clicked.connect(self.desk.save_as)
         top.record.clicked.connect(self.toggle_recording)
         top.panic.clicked.connect(self.panic)
-        top.settings.clicked.connect(self.open_settings)
+        top.settings.clicked.connect(self.dialogs.show_settings)
+        top.first_steps.triggered.connect(self.dialogs.show_welcome)
+        top.keys.triggered.connect(self.dialogs.show_keys)
         keys.keyboard.pressed.connect(player.press)
         keys.keyboard.released.connect(player.release)
         keys.bend.valueChanged.connect(self.bridge.bend)
@@ -243,11 +247,11 @@ class MainWindow(QMainWindow):
             button.clicked.connect(lambda _=False, call=call: (call(), self._show_keys()))
         player.setting_changed.connect(self._show_keys)
         player.panic_wanted.connect(self.panic)
-        self.status.safe_wanted.connect(self.make_safe)
+        self.status.safe_wanted.connect(self.dialogs.make_safe)
         self.banner.acted.connect(self.desk.restore_binned)
 
     def _show_keys(self) -> None:
-        self.keys.show_computer_keys(self.player.keys.octave, self.player.keys.velocity, self.player.enabled)
+        self.keys.show_computer_keys(self.player.keys, self.player.enabled)
 
     def _connect_browsers(self) -> None:
         self.timbres.chosen.connect(self.tasks.toggle_anchor)
@@ -270,25 +274,25 @@ class MainWindow(QMainWindow):
 
     def _make_shortcuts(self) -> None:
         for keys, call in (
-            (QKeySequence(Qt.Key.Key_Escape), self.panic),
+            (QKeySequence(Qt.Key.Key_Escape), self.escape),
             (QKeySequence.StandardKey.Undo, self.document.stack.undo),
             (QKeySequence.StandardKey.Redo, self.document.stack.redo),
             (QKeySequence.StandardKey.Save, self.desk.save),
             (QKeySequence("Ctrl+Shift+S"), self.desk.save_as),
             (QKeySequence("Ctrl+R"), self.toggle_recording),
             (QKeySequence("Ctrl+F"), self.face.focus_search),
-            (QKeySequence("Ctrl+,"), self.open_settings),
+            (QKeySequence("Ctrl+,"), self.dialogs.show_settings),
             (QKeySequence("Ctrl+0"), lambda: self._zoom_to(1.0)),
             (QKeySequence.StandardKey.ZoomIn, lambda: self._zoom_to(self.settings.zoom + 0.1)),
             (QKeySequence.StandardKey.ZoomOut, lambda: self._zoom_to(self.settings.zoom - 0.1)),
             (QKeySequence("Ctrl+PgUp"), lambda: self.desk.step(-1)),
             (QKeySequence("Ctrl+PgDown"), lambda: self.desk.step(1)),
-            (QKeySequence("F1"), self.show_help),
+            (QKeySequence("F1"), self.dialogs.show_keys),
             (QKeySequence("F6"), self.pad_pane.pad.setFocus),
             (QKeySequence("F7"), self.keys.keyboard.setFocus),
         ):
             shortcut = QShortcut(keys, self)
-            if call == self.panic:
+            if call == self.escape:
                 shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
             shortcut.activated.connect(call)
 
@@ -343,52 +347,23 @@ class MainWindow(QMainWindow):
             self.top.record.setChecked(path is not None)
         self._recording_since_s = time.monotonic()
 
-    def make_safe(self) -> None:
-        """Take the next larger block, and say so."""
-        block = safer_block(self.bridge.now, self.settings.audio)
-        if block is None:
-            self.banner.say(self.tr("The block is as large as it gets. Close other programs or lower the polyphony."))
-            return
-        audio = replace(self.settings.audio, block_frames=block)
-        self._open_audio(audio, self.tr("Block raised to {0} frames: steadier, and a little later.").format(block))
+    def escape(self) -> None:
+        """Esc: silence everything, and close the dialog that is in front. (Modal ones close themselves.)"""
+        self.panic()
+        self.dialogs.close_active()
 
-    def _open_audio(self, audio: AudioSettings, text: str) -> None:
-        def opened(_: object) -> None:
-            self.change_settings(replace(self.settings, audio=audio))
-            self.banner.say(text)
-
-        self.bridge.in_background(lambda: self.bridge.instrument.open_audio(audio), opened)
-
-    def open_settings(self) -> None:
-        """Show the settings."""
-        if self._dialog is None:
-            self._dialog = SettingsDialog(self, self.bridge, self.settings, *self._choices, self.theme)
-            self._dialog.changed.connect(self.change_settings)
-            self._dialog.finished.connect(lambda _: setattr(self, "_dialog", None))
-            self._dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            self._dialog.resize(self.theme.px(600), self.theme.px(520))
-        self._dialog.show()
-        self._dialog.raise_()
-
-    def show_help(self) -> None:
-        """Show the keys."""
-        dialog = HelpDialog(self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.show()
-
-    def show_welcome(self) -> None:
-        """Show the first-run page, once."""
-        dialog = WelcomeDialog(self, self.bridge, self.player)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.settings_wanted.connect(self.open_settings)
-        dialog.finished.connect(lambda _: self.change_settings(replace(self.settings, first_run=False)))
-        dialog.show()  # not modal: the keys play while it is open
+    def _model_opened(self) -> None:
+        """Another model plays: its timbres in the browser, and the sound that the instrument now has on the table."""
+        instrument = self.bridge.instrument
+        self.library = TimbreLibrary(instrument.anchors, self.settings.favourite_timbres, self.settings.timbre_tags)
+        self.timbres.set_library(self.library)
+        self.desk.go_along(instrument.patch, self.tr("Another model"))
 
     def change_settings(self, settings: PanelSettings) -> None:
         """Take new settings: show what they change and pass them on."""
         before, self.settings = self.settings, settings
-        if self._dialog is not None:
-            self._dialog.settings = settings
+        if self.dialogs.settings_dialog is not None:
+            self.dialogs.settings_dialog.settings = settings
         if (before.theme, before.zoom) != (settings.theme, settings.zoom):
             self.theme = make_theme(settings.theme, settings.zoom)
             self.apply_theme()

@@ -8,15 +8,17 @@ from PyQt6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QSizePolicy,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from synth_app.ui.morphing import SCENES, Morphing
 from synth_app.ui.theme import Theme
-from synth_app.ui.view_models.keyboard import note_name
+from synth_app.ui.view_models.keyboard import ComputerKeys, note_name
 from synth_app.ui.view_models.morph import Point
 from synth_app.ui.widgets.base import Themed, caption, card, tool
 from synth_app.ui.widgets.flow import FlowLayout
@@ -58,11 +60,17 @@ class TopBar(Themed, QFrame):
         self.midi = caption(self.tr("MIDI"))
         self.meter = LevelMeter(theme)
         self.settings = tool("gear", self.tr("Settings"))
+        self.help = tool("help", self.tr("Help"))
+        menu = QMenu(self.help)
+        self.first_steps = menu.addAction(self.tr("First steps …"))
+        self.keys = menu.addAction(self.tr("Keys … (F1)"))
+        self.help.setMenu(menu)
+        self.help.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         flow = FlowLayout(self, gap=10)
         for group in (
             (self.browser, self.before, self.name, self.after, self.save, self.save_as),
             (self.undo, self.redo, self.record, self.panic),
-            (self.lamp, self.midi, self.meter, self.controls, self.settings),
+            (self.lamp, self.midi, self.meter, self.controls, self.help, self.settings),
         ):
             holder = QWidget()
             row = QHBoxLayout(holder)
@@ -188,11 +196,8 @@ class KeysPane(Themed, QFrame):
         self.keyboard = KeyboardWidget(theme)
         self.sustain = QPushButton(self.tr("Sustain"))
         self.sustain.setCheckable(True)
-        self.octave_down, self.octave_up = (
-            tool("left", self.tr("Octave down (Z)")),
-            tool("right", self.tr("Octave up (X)")),
-        )
-        self.softer, self.louder = tool("left", self.tr("Softer (C)")), tool("right", self.tr("Louder (V)"))
+        self.octave_down, self.octave_up = tool("left", ""), tool("right", "")
+        self.softer, self.louder = tool("left", ""), tool("right", "")
         self.octave, self.velocity = QLabel(), QLabel()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 8, 10, 8)
@@ -216,11 +221,18 @@ class KeysPane(Themed, QFrame):
             grid.addWidget(more, row, 2)
         layout.addLayout(grid)
 
-    def show_computer_keys(self, octave: int, velocity: int, enabled: bool) -> None:
+    def show_computer_keys(self, keys: ComputerKeys, enabled: bool) -> None:
         """Show where the letters play."""
-        self.octave.setText(self.tr("Keys {0}").format(note_name(12 * (octave + 1))))
-        self.velocity.setText(self.tr("Vel {0}").format(velocity))
-        self.keyboard.set_letters(octave if enabled else None)
+        self.octave.setText(self.tr("Keys {0}").format(note_name(12 * (keys.octave + 1))))
+        self.velocity.setText(self.tr("Vel {0}").format(keys.velocity))
+        self.keyboard.set_letters(keys.letters() if enabled else {})
+        for button, place, words in (
+            (self.octave_down, "z", self.tr("Octave down ({0})")),
+            (self.octave_up, "x", self.tr("Octave up ({0})")),
+            (self.softer, "c", self.tr("Softer ({0})")),
+            (self.louder, "v", self.tr("Louder ({0})")),
+        ):
+            button.set_name(words.format(keys.printed(place)))
 
 
 def side(title: str, *widgets: QWidget) -> QFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PyQt6.QtCore import QCoreApplication, QEvent, QObject, Qt, pyqtSignal
-from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtGui import QGuiApplication, QKeyEvent
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -17,7 +17,7 @@ from PyQt6.QtWidgets import (
 )
 
 from synth_app.ui.bridge import Bridge
-from synth_app.ui.view_models.keyboard import ComputerKeys, HeldNotes, note_name
+from synth_app.ui.view_models.keyboard import ComputerKeys, HeldNotes, note_name, place_of
 
 _TYPING = (QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox, QComboBox)
 _COMMANDS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
@@ -108,13 +108,13 @@ class Player(QObject):
         return False
 
     def _plays(self, event: QKeyEvent) -> bool:
-        """Whether a key is ours: a letter that plays, no command held, and nobody is typing."""
+        """Whether a key is ours: a key that plays, no command held, and nobody is typing."""
         if not self.enabled or event.modifiers() & _COMMANDS or isinstance(QApplication.focusWidget(), _TYPING):
             return False
         if _covered():
             return False
-        letter = _letter(event)
-        return letter in self._shortcuts or self.keys.plays(letter)
+        place = _place(event)
+        return place in self._shortcuts or self.keys.plays(place)
 
     def _pressed(self, event: QKeyEvent) -> bool:
         if event.key() == Qt.Key.Key_Escape and _covered() and event.timestamp() != self._last_escape:
@@ -123,14 +123,16 @@ class Player(QObject):
             return False
         if not self._plays(event):
             return False
-        letter = _letter(event)
+        place = _place(event)
         if event.isAutoRepeat():
             return True
-        if letter in self._shortcuts:
-            self._shortcuts[letter]()
+        if self.keys.learn(place, _letter(event)):
+            self.setting_changed.emit()
+        if place in self._shortcuts:
+            self._shortcuts[place]()
             self.setting_changed.emit()
             return True
-        pitch = self.keys.press(letter)
+        pitch = self.keys.press(place)
         if pitch is not None:
             self.press(pitch, self.keys.velocity)
         return True
@@ -138,7 +140,7 @@ class Player(QObject):
     def _released(self, event: QKeyEvent) -> bool:
         if event.isAutoRepeat():
             return self._plays(event)
-        pitch = self.keys.release(_letter(event))
+        pitch = self.keys.release(_place(event))
         if pitch is None:
             return False
         self.release(pitch)
@@ -150,7 +152,13 @@ def _covered() -> bool:
     return QApplication.activeModalWidget() is not None or QApplication.activePopupWidget() is not None
 
 
+def _place(event: QKeyEvent) -> str:
+    """Where a key is, whatever is printed on it."""
+    platform = QGuiApplication.platformName()
+    return place_of(platform, event.nativeScanCode(), event.nativeVirtualKey(), _letter(event))
+
+
 def _letter(event: QKeyEvent) -> str:
-    """The letter on a key, whatever Shift or Caps Lock make of it."""
+    """The letter on a key, whatever Shift or Caps Lock makes of it."""
     code = event.key()
     return chr(code).lower() if 0x20 < code < 0x7F else event.text().lower()

@@ -68,7 +68,8 @@ class PresetDesk(QObject):
     def save_as(self) -> bool:
         """Save under another name."""
         patch, shelf = self._document.patch, self._shelf
-        dialog = SaveDialog(self._window, patch, [row.name for row in shelf.rows()], shelf.free_name(patch.name))
+        taken = [row.name for row in shelf.rows()]
+        dialog = SaveDialog(self._window, patch, taken, shelf.free_name(patch.name), shelf.own_folders)
         if dialog.exec() != SaveDialog.DialogCode.Accepted:
             return False
         named, folder = dialog.result_patch, dialog.result_folder
@@ -100,14 +101,18 @@ class PresetDesk(QObject):
 
     def _patched_elsewhere(self, patch: Patch) -> None:
         """A program change: the panel goes along, and says so when it covers unsaved work (undo brings it back)."""
-        if patch == self._document.patch:
-            return
         dirty = self._document.dirty
-        path = next((row.path for row in self._shelf.rows() if row.name == patch.name), None)
-        self._document.open(patch, path, self.tr("Program change"))
-        if dirty:
+        if self.go_along(patch, self.tr("Program change")) and dirty:
             text = self.tr("A program change loaded {0}. Undo brings your changes back.")
             self.said.emit(text.format(patch.name), "")
+
+    def go_along(self, patch: Patch, why: str) -> bool:
+        """Put what the instrument plays on the table, as an undoable step; whether that was anything new."""
+        if patch == self._document.patch:
+            return False
+        path = next((row.path for row in self._shelf.rows() if row.name == patch.name), None)
+        self._document.open(patch, path, why)
+        return True
 
     def _renamed(self, before: Path, after: Path) -> None:
         if self._document.sound.path == before:

@@ -42,6 +42,8 @@ QLineEdit, QPlainTextEdit, QComboBox, QSpinBox, QDoubleSpinBox { background: $ra
 QLineEdit, QPlainTextEdit { placeholder-text-color: $muted; }
 QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {
     border: 2px solid $focus; padding: ${p3}px ${p7}px; }
+QComboBox { combobox-popup: 0; }
+QComboBoxPrivateContainer { background: $raised; border: none; }
 QComboBox::drop-down { border: none; width: ${p22}px; }
 QComboBox::down-arrow { image: none; }
 QComboBox QAbstractItemView { background: $raised; border: 1px solid $outline; padding: ${p4}px; }
@@ -60,9 +62,11 @@ QTabBar::tab:hover { color: $text; }
 QTabBar:focus { border: none; }
 QTabBar::tab:focus { color: $focus; border-bottom: 2px solid $focus; }
 QCheckBox { spacing: ${p8}px; min-height: ${p20}px; }
-QCheckBox::indicator, QListView::indicator { width: ${p14}px; height: ${p14}px; border: 1px solid $outline;
+QCheckBox::indicator { width: ${p14}px; height: ${p14}px; border: 1px solid $outline;
     border-radius: ${r4}px; background: $raised; }
-QCheckBox::indicator:checked, QListView::indicator:checked { background: $accent; border-color: $accent; }
+QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
+QCheckBox::indicator:checked:disabled { background: $outline; border-color: $outline; }
+QCheckBox:disabled { color: $muted; }
 QCheckBox:focus { color: $focus; }
 QCheckBox::indicator:focus { border: 2px solid $focus; }
 QScrollArea { border: none; background: transparent; }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synth_app.core.errors import DeviceError, PresetError
+from synth_app.core.errors import DeviceError, ModelError, PresetError
 from synth_app.core.events import ControlChange, NoteOff, NoteOn, Panic, PlayerEvent, SetMorph, SetParam
 from synth_app.core.params import PARAMS
 from synth_app.core.units import pitch_to_hz
@@ -81,6 +81,8 @@ class FakeInstrument:
         self.previews: list[tuple[PatchAnchor, int, int]] = []
         self.opened: list[AudioSettings] = []
         self.connected: tuple[str, ...] | None = None
+        self.channels: tuple[int, ...] = ()
+        self.models: list[tuple[str, str]] = []
         self.params = {spec.name: spec.default for spec in PARAMS.values() if not spec.in_patch}
         self.held: dict[int, tuple[int, float]] = {}
         self.closed = False
@@ -239,6 +241,19 @@ class FakeInstrument:
 
     def connect_midi(self, names: Sequence[str] | None) -> None:
         self.connected = None if names is None else tuple(names)
+
+    def listen_to_channels(self, channels: Sequence[int]) -> None:
+        self.channels = tuple(channels)
+
+    def open_model(self, model: str, provider: str) -> None:
+        """The model "other" knows eight of the timbres only; "broken" cannot be opened."""
+        if model == "broken":
+            raise ModelError("The model broken is damaged; choose another.")
+        self.models.append((model, provider))
+        self.anchors = make_anchors()[8:] if model == "other" else make_anchors()
+        names = [anchor.name for anchor in self.anchors]
+        if any(anchor.name not in names for anchor in self.patch.anchors):
+            self.set_patch(Patch("Untitled", (PatchAnchor(names[0], 0.5, 0.5, 1.0),)))
 
     def start_recording(self, path: Path | None = None) -> Path:
         self._recording = path or self._folder / "take.wav"

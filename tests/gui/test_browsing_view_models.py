@@ -147,17 +147,18 @@ def path_of(shelf: PresetShelf, name: str) -> Path:
 
 def test_the_shelf_knows_factory_from_own_and_finds_by_words(shelf: PresetShelf) -> None:
     assert row(shelf, "Welcome").factory and not row(shelf, "Night Bus").factory
-    assert shelf.folders == ("Factory", "Mine")
+    assert shelf.folders == ("Factory", "My presets")
     assert [r.name for r in shelf.rows("ada")] == ["Night Bus"]
     assert [r.name for r in shelf.rows(tag="airy")] == ["Glass Choir"]
-    assert [r.name for r in shelf.rows(folder="Mine")] == ["Night Bus"]
+    assert [r.name for r in shelf.rows(folder="My presets")] == ["Night Bus"]
     assert "dark" in shelf.tags
 
 
 def test_own_folders_are_shown_by_name(shelf: PresetShelf, fake: FakeInstrument) -> None:
     fake.save_preset(fake.patch, fake.preset_folder / "Pads" / "Soft.toml")
     shelf.refresh()
-    assert "Mine · Pads" in shelf.folders
+    assert "My presets · Pads" in shelf.folders
+    assert shelf.own_folders == ("Pads",)
     factory = path_of(shelf, "Welcome").parent
     fake.save_preset(fake.patch, factory / "Winds" / "Reed.toml")
     shelf.refresh()

@@ -14,11 +14,12 @@ from synth_app.ui.view_models.keyboard import (
     key_at,
     key_layout,
     note_name,
+    place_of,
     velocity_at,
 )
 from synth_app.ui.view_models.meter import FLOOR_DB, MeterModel
 from synth_app.ui.view_models.params import ParamScale, grouped_params
-from synth_app.ui.view_models.status import facts, input_activity, safer_block
+from synth_app.ui.view_models.status import facts, input_activity, keyboards_and_ports, safer_block
 
 
 def test_keys_cover_the_range_and_black_ones_lie_on_top() -> None:
@@ -58,6 +59,31 @@ def test_computer_keys_end_the_note_they_started() -> None:
     assert keys.press("q") is None
     assert keys.release_all() == [76]
     assert keys.release("d") is None
+
+
+@pytest.mark.parametrize(
+    ("platform", "scan_code", "virtual_key", "letter", "place"),
+    [
+        ("xcb", 38, 0x61, "a", "a"),
+        ("xcb", 38, 0x71, "q", "a"),  # AZERTY has a Q there
+        ("wayland", 52, 0x79, "y", "z"),  # QWERTZ
+        ("windows", 39, 0xBA, "m", ";"),
+        ("cocoa", 1, 0, "q", "a"),
+        ("xcb", 24, 0x61, "a", ""),  # the A of AZERTY lies where nothing plays
+        ("offscreen", 0, 0, "k", "k"),
+        ("xcb", 0, 0, "k", "k"),
+    ],
+)
+def test_keys_play_by_their_place(platform: str, scan_code: int, virtual_key: int, letter: str, place: str) -> None:
+    assert place_of(platform, scan_code, virtual_key, letter) == place
+
+
+def test_what_is_printed_on_a_key_is_learned() -> None:
+    keys = ComputerKeys()
+    assert keys.letters()[60] == "A" and keys.printed("z") == "Z"
+    assert keys.learn("a", "q") and not keys.learn("a", "Q")
+    assert not keys.learn("s", "\x13"), "a control character is printed on no key"
+    assert keys.letters()[60] == "Q" and keys.letters()[62] == "S"
 
 
 def test_octave_and_velocity_stay_in_range() -> None:
@@ -131,6 +157,11 @@ def test_safe_means_the_next_larger_block() -> None:
     assert safer_block(Telemetry(block_frames=128), AudioSettings()) == 256
     assert safer_block(Telemetry(block_frames=100), AudioSettings()) == 128
     assert safer_block(Telemetry(block_frames=1024), AudioSettings()) is None
+
+
+def test_our_own_ports_are_no_keyboards() -> None:
+    now = Telemetry(midi_inputs=("JACK: synth_app:midi_in", "ALSA: Keystep 37 24:0"))
+    assert keyboards_and_ports(now) == (("ALSA: Keystep 37 24:0",), ("JACK: synth_app:midi_in",))
 
 
 def test_midi_activity() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from PyQt6 import sip
-from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
 from PyQt6.QtTest import QTest
-from PyQt6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QMessageBox, QWidget
+from PyQt6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from synth_app.core.events import NoteOff, NoteOn, Panic, PitchBend, SetMorph, SetParam
@@ -19,6 +19,7 @@ from synth_app.engine.telemetry import VoiceView
 from synth_app.engine.voices import Phase
 from synth_app.ui.dialogs.help import HelpDialog
 from synth_app.ui.dialogs.save_dialog import SaveDialog
+from synth_app.ui.dialogs.settings_dialog import SettingsDialog
 from synth_app.ui.dialogs.welcome import WelcomeDialog
 from synth_app.ui.main_window import MainWindow
 from synth_app.ui.settings import PanelSettings
@@ -484,37 +485,87 @@ def test_make_it_safe_raises_the_block_and_says_so(window: MainWindow, fake: Fak
 
 
 def test_a_device_that_fails_changes_nothing(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
-    window.open_settings()
-    dialog = window._dialog
-    qtbot.waitUntil(lambda: dialog.device.count() == 4, timeout=3000)
-    dialog.device.setCurrentIndex(dialog.device.findData("Broken"))
-    dialog.apply.click()
-    qtbot.waitUntil(lambda: "cannot be opened" in dialog.answer.text(), timeout=3000)
-    assert window.settings.audio.device == "" and dialog.device.currentData() == ""
-    dialog.device.setCurrentIndex(dialog.device.findData("ALSA: USB Interface"))
-    dialog.apply.click()
+    window.dialogs.show_settings()
+    dialog = window.dialogs.settings_dialog
+    page = dialog.audio
+    qtbot.waitUntil(lambda: page.device.count() == 4, timeout=3000)
+    page.device.setCurrentIndex(page.device.findData("Broken"))
+    page.apply.click()
+    qtbot.waitUntil(lambda: "cannot be opened" in page.answer.text(), timeout=3000)
+    assert window.settings.audio.device == "" and page.device.currentData() == ""
+    page.device.setCurrentIndex(page.device.findData("ALSA: USB Interface"))
+    page.apply.click()
     qtbot.waitUntil(lambda: window.settings.audio.device == "ALSA: USB Interface", timeout=3000)
     dialog.accept()
 
 
 def test_midi_inputs_are_chosen_by_name(window: MainWindow, fake: FakeInstrument) -> None:
-    window.open_settings()
-    dialog = window._dialog
-    assert not dialog.inputs.isEnabled()
-    dialog.all_inputs.setChecked(False)
-    dialog.inputs.item(1).setCheckState(Qt.CheckState.Unchecked)
+    window.dialogs.show_settings()
+    page = window.dialogs.settings_dialog.midi
+    assert list(page.inputs) == ["Keystep 37", "nanoKONTROL2"]
+    assert not any(box.isEnabled() for box in page.inputs.values())
+    page.all_inputs.setChecked(False)
+    page.inputs["nanoKONTROL2"].setChecked(False)
     assert fake.connected == ("Keystep 37",) and window.settings.midi_inputs == ("Keystep 37",)
-    dialog.all_inputs.setChecked(True)
+    page.all_inputs.setChecked(True)
     assert fake.connected is None and window.settings.midi_inputs is None
-    dialog.accept()
+
+
+def test_midi_channels_are_chosen_and_never_none_of_them(window: MainWindow, fake: FakeInstrument) -> None:
+    window.dialogs.show_settings()
+    page = window.dialogs.settings_dialog.midi
+    assert page.all_channels.isChecked() and not page.channels[1].isEnabled()
+    page.all_channels.setChecked(False)
+    for number in range(3, 17):
+        page.channels[number].setChecked(False)
+    assert fake.channels == window.settings.midi_channels == (1, 2)
+    page.channels[1].setChecked(False)
+    page.channels[2].setChecked(False)
+    assert fake.channels == window.settings.midi_channels == (), "nobody wants to be deaf: all of them again"
+    assert page.all_channels.isChecked() and page.channels[1].isChecked()
+
+
+def test_a_remembered_input_that_is_not_here_is_shown(
+    make_window: Callable[..., MainWindow], fake: FakeInstrument
+) -> None:
+    window = make_window(PanelSettings(first_run=False, midi_inputs=("Keystep 37", "Old Organ"), midi_channels=(10,)))
+    window.dialogs.show_settings()
+    page = window.dialogs.settings_dialog.midi
+    assert page.inputs["Old Organ"].text() == "Old Organ (not here now)" and page.inputs["Old Organ"].isChecked()
+    assert [number for number, box in page.channels.items() if box.isChecked()] == [10]
+
+
+def test_another_model_plays_without_a_restart(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
+    window.dialogs.show_settings()
+    page = window.dialogs.settings_dialog.sound
+    page.model.addItem("other", "other")
+    page.model.setCurrentIndex(page.model.findData("other"))
+    page.apply.click()
+    assert page.progress.isVisibleTo(page) and not page.apply.isEnabled()
+    qtbot.waitUntil(lambda: page.answer.text() == "It plays now.", timeout=3000)
+    assert fake.models == [("other", "auto")] and window.settings.model == "other"
+    assert window.timbres.list.count() == 8 and not page.progress.isVisibleTo(page)
+    assert window.document.patch == fake.patch and window.document.patch.name == "Untitled"
+
+
+def test_a_model_that_fails_changes_nothing(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
+    window.dialogs.show_settings()
+    page = window.dialogs.settings_dialog.sound
+    page.model.addItem("broken", "broken")
+    page.model.setCurrentIndex(page.model.findData("broken"))
+    page.apply.click()
+    qtbot.waitUntil(lambda: "is damaged" in page.answer.text(), timeout=3000)
+    assert "is damaged" in window.banner.text.text()
+    assert window.settings.model == "" and page.model.currentData() == "" and page.apply.isEnabled()
+    assert window.document.patch.name == "Welcome" and window.timbres.list.count() == 16
 
 
 def test_closed_dialogs_hear_nothing_more(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
     """What was asked for on their behalf comes back to nobody, and snapshots pass them by."""
-    window.open_settings()
-    window.show_welcome()
-    settings, welcome = window._dialog, window.findChild(WelcomeDialog)
-    settings.reload_devices()
+    window.dialogs.show_settings()
+    window.dialogs.show_welcome()
+    settings, welcome = window.dialogs.settings_dialog, window.findChild(WelcomeDialog)
+    settings.audio.reload_devices()
     settings.accept()
     welcome.accept()
     qtbot.waitUntil(lambda: sip.isdeleted(settings) and sip.isdeleted(welcome), timeout=3000)
@@ -527,12 +578,12 @@ def test_closed_dialogs_hear_nothing_more(window: MainWindow, fake: FakeInstrume
 def test_settings_reach_the_instrument_and_go_back_to_safe(
     window: MainWindow, fake: FakeInstrument, qtbot: QtBot
 ) -> None:
-    window.open_settings()
-    dialog = window._dialog
-    dialog.params["polyphony"].slider.setValue(7)
+    window.dialogs.show_settings()
+    dialog = window.dialogs.settings_dialog
+    dialog.sound.params["polyphony"].slider.setValue(7)
     assert fake.params["polyphony"] == 8.0 and window.settings.params["polyphony"] == 8.0
-    dialog.theme.setCurrentIndex(1)
-    dialog.zoom.setCurrentIndex(dialog.zoom.findData(1.5))
+    dialog.look.look.setCurrentIndex(1)
+    dialog.look.zoom.setCurrentIndex(dialog.look.zoom.findData(1.5))
     assert window.theme.palette.name == "light" and window.theme.zoom == 1.5
     dialog.restore_defaults()
     assert window.theme.palette.name == "dark" and window.theme.zoom == 1.0 and fake.params["polyphony"] == 64.0
@@ -541,7 +592,7 @@ def test_settings_reach_the_instrument_and_go_back_to_safe(
 
 
 def test_the_welcome_page_makes_sound(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
-    window.show_welcome()
+    window.dialogs.show_welcome()
     dialog = window.findChild(WelcomeDialog)
     dialog.hear.click()
     assert len(fake.of_type(NoteOn)) == 4
@@ -562,7 +613,40 @@ def test_escape_silences_even_while_a_question_is_open(window: MainWindow, fake:
 def test_f1_lists_the_keys(window: MainWindow) -> None:
     QTest.keyClick(window, Qt.Key.Key_F1)
     words = [label.text() for label in window.findChild(HelpDialog).findChildren(QLabel)]
-    assert "Esc" in words and "Silence everything, from anywhere" in words
+    assert "Esc" in words and any(word.startswith("Silence everything") for word in words)
+    QTest.keyClick(window, Qt.Key.Key_F1)
+    assert len(window.findChildren(HelpDialog)) == 1, "one is enough"
+
+
+def test_escape_silences_and_closes_the_dialog_in_front(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
+    for show, kind in (
+        (window.dialogs.show_keys, HelpDialog),
+        (window.dialogs.show_settings, SettingsDialog),
+        (window.dialogs.show_welcome, WelcomeDialog),
+    ):
+        show()
+        dialog = window.findChild(kind)
+        qtbot.waitUntil(lambda dialog=dialog: QApplication.activeWindow() is dialog, timeout=3000)
+        before = len(fake.of_type(Panic))
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
+        assert len(fake.of_type(Panic)) == before + 1
+        qtbot.waitUntil(lambda dialog=dialog: sip.isdeleted(dialog), timeout=3000)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=3000)
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    assert window.isVisible() and len(fake.of_type(Panic)) == 4
+
+
+def test_the_first_steps_come_back_and_wait_for_a_player_without_sound(window: MainWindow, qtbot: QtBot) -> None:
+    window.top.first_steps.trigger()
+    welcome = window.findChild(WelcomeDialog)
+    next(b for b in welcome.findChildren(QPushButton) if b.text().startswith("I hear nothing")).click()
+    assert window.dialogs.settings_dialog.isVisible() and welcome.isVisible()
+    window.dialogs.settings_dialog.accept()
+    assert welcome.isVisible(), "the next try is one click away"
+    welcome.accept()
+    window.top.first_steps.trigger()
+    assert any(d.isVisible() for d in window.findChildren(WelcomeDialog) if d is not welcome)
 
 
 def test_the_engines_banner_is_shown_once(window: MainWindow, fake: FakeInstrument) -> None:
@@ -572,6 +656,17 @@ def test_the_engines_banner_is_shown_once(window: MainWindow, fake: FakeInstrume
     window.banner.close_button.click()
     window.bridge.poll()
     assert not window.banner.isVisible()
+
+
+def test_news_never_lie_on_the_pad(make_window: Callable[..., MainWindow]) -> None:
+    for size in ((1360, 860), (1024, 640)):
+        window = make_window(size=size)
+        window.banner.say("A sentence of some length, which the player should read without losing the pad.")
+        QApplication.processEvents()
+        pad = window.pad_pane.pad
+        on_pad = QRect(pad.mapTo(window, QPoint(0, 0)), pad.size())
+        assert not on_pad.intersects(window.banner.geometry()), size
+        assert window.rect().contains(window.banner.geometry()), size
 
 
 def test_pictures_take_in_the_sound(window: MainWindow, fake: FakeInstrument, clock: Callable[[], float]) -> None:

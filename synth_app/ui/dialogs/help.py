@@ -42,8 +42,11 @@ class HelpDialog(QDialog):
 
     def _entries(self) -> tuple[tuple[str, str], ...]:
         return (
-            ("Esc", self.tr("Silence everything, from anywhere")),
-            ("A W S E D F …", self.tr("Play notes, like the keys of a piano")),
+            ("Esc", self.tr("Silence everything, from anywhere; close the dialog in front")),
+            (
+                "A W S E D F …",
+                self.tr("Play notes, like the keys of a piano: by their places, whatever is printed on them"),
+            ),
             ("Z  X", self.tr("An octave down, up")),
             ("C  V", self.tr("Softer, louder")),
             ("F6", self.tr("Go to the pad")),

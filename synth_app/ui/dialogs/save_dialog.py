@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from PyQt6.QtWidgets import (
+    QCompleter,
     QDialog,
     QFormLayout,
     QHBoxLayout,
@@ -25,7 +26,9 @@ FACTORY_AUTHOR = "synth_app"
 class SaveDialog(QDialog):
     """Asks for name, folder, author, tags and notes; ``result_patch`` is the patch with them."""
 
-    def __init__(self, parent: QWidget, patch: Patch, taken: Collection[str], suggested: str) -> None:
+    def __init__(
+        self, parent: QWidget, patch: Patch, taken: Collection[str], suggested: str, folders: Collection[str] = ()
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Save preset as"))
         self._patch = patch
@@ -39,7 +42,8 @@ class SaveDialog(QDialog):
         self.notes.setTabChangesFocus(True)
         self.notes.setMaximumHeight(4 * self.fontMetrics().height() + 16)
         self.folder = QLineEdit()
-        self.folder.setPlaceholderText(self.tr("none, or a folder such as Pads"))
+        self.folder.setPlaceholderText(self.tr("My presets, or a folder in it such as Pads"))
+        self.folder.setCompleter(QCompleter(sorted(folders), self.folder))
         form = QFormLayout()
         form.setVerticalSpacing(10)
         for label, field in (

@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayo
 from synth_app.engine.telemetry import Telemetry
 from synth_app.ui.bridge import Bridge
 from synth_app.ui.play import Player
+from synth_app.ui.view_models.status import keyboards_and_ports
 from synth_app.ui.widgets.base import caption, card
 
 _CHORD = (48, 60, 64, 67)
@@ -18,10 +19,12 @@ class WelcomeDialog(QDialog):
     """Three steps: hear it, play it, move it.
 
     Signals:
-        settings_wanted(): the player cannot hear it.
+        settings_wanted(): the player cannot hear it; the page stays, so that the next try is one click away.
+        keys_wanted(): the player wants the table of keys.
     """
 
     settings_wanted = pyqtSignal()
+    keys_wanted = pyqtSignal()
 
     def __init__(self, parent: QWidget, bridge: Bridge, player: Player) -> None:
         super().__init__(parent)
@@ -48,7 +51,7 @@ class WelcomeDialog(QDialog):
         self.hear.setProperty("role", "primary")
         self.hear.clicked.connect(self.play_chord)
         silent = QPushButton(self.tr("I hear nothing …"))
-        silent.clicked.connect(self._no_sound)
+        silent.clicked.connect(self.settings_wanted)
         layout.addWidget(self._step("1", self.tr("Hear it"), self.output, self.hear, silent))
         self.midi = QLabel()
         layout.addWidget(self._step("2", self.tr("Play it"), self.midi))
@@ -60,8 +63,11 @@ class WelcomeDialog(QDialog):
         start = QPushButton(self.tr("Start playing"))
         start.setProperty("role", "primary")
         start.clicked.connect(self.accept)
+        keys = QPushButton(self.tr("All keys (F1)"))
+        keys.clicked.connect(self.keys_wanted)
         row = QHBoxLayout()
-        row.addWidget(caption(self.tr("Esc silences everything. F1 lists the keys.")), 1)
+        row.addWidget(caption(self.tr("Esc silences everything. The “?” above brings this page back.")), 1)
+        row.addWidget(keys)
         row.addWidget(start)
         layout.addLayout(row)
         self.setMinimumWidth(480)
@@ -86,7 +92,7 @@ class WelcomeDialog(QDialog):
     def _show(self, now: Telemetry, _before: Telemetry) -> None:
         output = now.audio_device or self.tr("no output yet")
         self._set(self.output, self.tr("Sound goes to: {0}.").format(output))
-        names = ", ".join(name for name in now.midi_inputs if "synth_app" not in name)  # our own port is no keyboard
+        names = ", ".join(keyboards_and_ports(now)[0])
         if names:
             text = self.tr("Connected: {0}. The on-screen keys and the letters A W S E D … play too.").format(names)
         else:
@@ -109,10 +115,6 @@ class WelcomeDialog(QDialog):
     def _release(self) -> None:
         for pitch in _CHORD:
             self._player.release(pitch)
-
-    def _no_sound(self) -> None:
-        self.accept()
-        self.settings_wanted.emit()
 
     def done(self, result: int) -> None:
         if self._end.isActive():

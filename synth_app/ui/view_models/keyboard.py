@@ -12,7 +12,16 @@ BLACK_WIDTH = 0.62
 VELOCITY_STEPS = (16, 32, 48, 64, 80, 96, 112, 127)
 
 COMPUTER_ROW = "awsedftgyhujkolp;"
-"""Two rows of a QWERTY keyboard laid out like piano keys, from C up."""
+"""Two rows of a QWERTY keyboard laid out like piano keys, from C up. The letters stand for places: on a French keyboard
+the key at the place "a" is labelled Q, and plays the same C."""
+
+_SCAN_CODES = dict(
+    zip((30, 17, 31, 18, 32, 33, 20, 34, 21, 35, 22, 36, 37, 24, 38, 25, 39), COMPUTER_ROW, strict=True),
+) | {44: "z", 45: "x", 46: "c", 47: "v"}  # of PC keyboards (set 1), which Linux's own codes agree with
+_MAC_CODES = dict(
+    zip((0, 13, 1, 14, 2, 3, 17, 5, 16, 4, 32, 38, 40, 31, 37, 35, 41), COMPUTER_ROW, strict=True),
+) | {6: "z", 7: "x", 8: "c", 9: "v"}
+_X_OFFSET = 8  # X and Wayland count from 8
 
 
 def is_black(pitch: int) -> bool:
@@ -65,16 +74,50 @@ def velocity_at(key: Key, y: float) -> int:
     return round(20 + 107 * share)
 
 
-class ComputerKeys:
-    """Plays with the letters of a computer keyboard, remembering which key started which note.
+def place_of(platform: str, scan_code: int, virtual_key: int, letter: str) -> str:
+    """The place of a key of the computer's keyboard, named by the letter that QWERTY has there; "" = none of ours.
 
-    A note ends with the key that started it even when the octave changed in between.
+    Args:
+        platform: Qt's name for the window system. scan_code, virtual_key: native codes of the event (0 = unknown).
+        letter: what the key types, the answer where the window system does not tell places.
+    """
+    if scan_code and platform == "cocoa":
+        return _MAC_CODES.get(virtual_key, "")
+    if scan_code and platform == "windows":
+        return _SCAN_CODES.get(scan_code, "")
+    if scan_code and platform in ("xcb", "wayland"):
+        return _SCAN_CODES.get(scan_code - _X_OFFSET, "")
+    return letter
+
+
+class ComputerKeys:
+    """Plays with the keys of a computer keyboard, remembering which key started which note.
+
+    A note ends with the key that started it even when the octave changed in between. What is printed on a key is
+    learned when it is pressed: no window system tells it beforehand.
     """
 
     def __init__(self) -> None:
         self.octave = 4
         self.velocity = 96
         self._held: dict[str, int] = {}
+        self._printed: dict[str, str] = {}
+
+    def learn(self, place: str, letter: str) -> bool:
+        """Note what is printed on the key at a place; whether that is news."""
+        if len(letter) != 1 or not letter.isprintable() or self.printed(place) == letter.upper():
+            return False
+        self._printed[place] = letter.upper()
+        return True
+
+    def printed(self, place: str) -> str:
+        """What is printed on the key at a place, as far as is known."""
+        return self._printed.get(place, place.upper())
+
+    def letters(self) -> dict[int, str]:
+        """What is printed on the key that plays each pitch."""
+        base = 12 * (self.octave + 1)
+        return {base + offset: self.printed(place) for offset, place in enumerate(COMPUTER_ROW)}
 
     def press(self, key: str) -> int | None:
         """The pitch that a key starts, or ``None`` when it plays nothing or is already down."""

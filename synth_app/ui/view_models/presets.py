@@ -64,6 +64,13 @@ class PresetShelf:
         """Every folder, factory first."""
         return tuple(dict.fromkeys(row.folder for row in self._rows))
 
+    @property
+    def own_folders(self) -> tuple[str, ...]:
+        """The player's sub-folders, as they are named on disk."""
+        root = self._instrument.preset_folder
+        inside = (row.path.parent.relative_to(root).as_posix() for row in self._rows if not row.factory)
+        return tuple(dict.fromkeys(name for name in inside if name != "."))
+
     def rows(self, query: str = "", folder: str = "", tag: str = "", only_favourites: bool = False) -> list[PresetRow]:
         """The presets to show; every word of ``query`` must occur somewhere."""
         words = query.casefold().split()
@@ -187,7 +194,7 @@ class PresetShelf:
         factory = not path.is_relative_to(self._instrument.preset_folder)
         root = self._factory_root if factory else self._instrument.preset_folder
         sub = path.parent.relative_to(root).as_posix() if path.is_relative_to(root) else ""
-        home = _tr("Factory") if factory else _tr("Mine")
+        home = _tr("Factory") if factory else _tr("My presets")
         folder = home if sub in ("", ".") else f"{home} · {sub}"
         try:
             patch = self._instrument.read_preset(path)

@@ -12,6 +12,7 @@ from synth_app.engine.telemetry import Telemetry
 SAFE_BLOCKS = (64, 128, 256, 512, 1024)
 COMFORTABLE_LATENCY_MS = 20.0
 COMFORTABLE_JITTER_MS = 3.0
+OWN_PORT = "synth_app:"
 
 
 def _tr(text: str) -> str:
@@ -72,3 +73,9 @@ def safer_block(now: Telemetry, settings: AudioSettings) -> int | None:
 def input_activity(now: Telemetry, before: Telemetry) -> bool:
     """Whether a MIDI message arrived between two snapshots."""
     return now.midi_events != before.midi_events
+
+
+def keyboards_and_ports(now: Telemetry) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The connected inputs, parted into keyboards and our own ports, which other programs send to."""
+    ports = tuple(name for name in now.midi_inputs if OWN_PORT in name)
+    return tuple(name for name in now.midi_inputs if name not in ports), ports

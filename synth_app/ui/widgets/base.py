@@ -5,10 +5,12 @@ from __future__ import annotations
 from PyQt6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
 from PyQt6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFrame,
     QLabel,
     QStyle,
+    QStyleOptionButton,
     QStyleOptionComboBox,
     QStylePainter,
     QToolButton,
@@ -67,8 +69,7 @@ class IconButton(Themed, QToolButton):
     def __init__(self, glyph: str, name: str, checkable: bool, flat: bool) -> None:
         super().__init__()
         self.glyph = glyph
-        self.setAccessibleName(name)
-        self.setToolTip(name)
+        self.set_name(name)
         self.setCheckable(checkable)
         self.setProperty("flat", "true" if flat else "false")
         self.toggled.connect(lambda _: self._draw())
@@ -85,13 +86,10 @@ class IconButton(Themed, QToolButton):
         self.blockSignals(False)
         self._draw()
 
-    def set_glyph(self, glyph: str, name: str = "") -> None:
-        """Show another sign."""
-        self.glyph = glyph
-        if name:
-            self.setAccessibleName(name)
-            self.setToolTip(name)
-        self._draw()
+    def set_name(self, name: str) -> None:
+        """What it is called, by screen readers and by its tool tip."""
+        self.setAccessibleName(name)
+        self.setToolTip(name)
 
     def apply_theme(self, theme: Theme) -> None:
         super().apply_theme(theme)
@@ -130,6 +128,27 @@ class Chooser(Themed, QComboBox):
         painter.translate(QPointF(self.width() - self.theme.px(20), (self.height() - self.theme.px(12)) / 2))
         painter.scale(0.75 * self.theme.zoom, 0.75 * self.theme.zoom)
         paint_glyph(painter, "down", self.theme.color("muted"))
+
+
+class CheckBox(Themed, QCheckBox):
+    """A check box whose tick is drawn in the theme's colours (a style sheet can only show a picture there)."""
+
+    def __init__(self, theme: Theme, text: str) -> None:
+        super().__init__(text)
+        self.theme = theme
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.isChecked():
+            return
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        box = QRectF(self.style().subElementRect(QStyle.SubElement.SE_CheckBoxIndicator, option, self))
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.translate(box.topLeft())
+        painter.scale(box.width() / 16, box.height() / 16)
+        paint_glyph(painter, "tick", self.theme.color("on_accent" if self.isEnabled() else "surface"))
 
 
 def glyph_icon(glyph: str, size: int, color: QColor, ratio: float = 1.0) -> QIcon:
@@ -233,6 +252,15 @@ def _snap() -> QPainterPath:
     return path
 
 
+def _question() -> QPainterPath:
+    path = QPainterPath()
+    path.moveTo(5, 5.6)
+    path.arcTo(5, 2.5, 6, 6, 180, -225)
+    path.quadTo(8, 8.6, 8, 10.2)
+    path.addEllipse(7.6, 12.6, 0.8, 0.8)
+    return path
+
+
 def _loop() -> QPainterPath:
     path = QPainterPath()
     path.moveTo(12.8, 5.5)
@@ -253,6 +281,8 @@ _GLYPHS = {
     "dice": _dice,
     "loop": _loop,
     "close": lambda: _lines(((4.5, 4.5), (11.5, 11.5)), ((11.5, 4.5), (4.5, 11.5))),
+    "tick": lambda: _lines(((3.6, 8.4), (6.8, 11.6), (12.4, 4.8))),
+    "help": _question,
     "plus": lambda: _lines(((8, 3.5), (8, 12.5)), ((3.5, 8), (12.5, 8))),
     "left": lambda: _lines(((10, 3.5), (5.5, 8), (10, 12.5))),
     "right": lambda: _lines(((6, 3.5), (10.5, 8), (6, 12.5))),

@@ -9,7 +9,7 @@ from PyQt6.QtGui import QColor, QFocusEvent, QFontMetricsF, QKeyEvent, QMouseEve
 from PyQt6.QtWidgets import QSlider, QWidget
 
 from synth_app.ui.theme import Theme, contrast_ratio
-from synth_app.ui.view_models.keyboard import COMPUTER_ROW, Key, key_at, key_layout, note_name, velocity_at
+from synth_app.ui.view_models.keyboard import Key, key_at, key_layout, note_name, velocity_at
 from synth_app.ui.widgets.base import Themed
 
 
@@ -54,10 +54,9 @@ class KeyboardWidget(Themed, QWidget):
             self._lit = dict(levels)
             self.update()
 
-    def set_letters(self, octave: int | None) -> None:
-        """Show which letters play which keys; ``None`` shows none."""
-        base = 12 * ((octave or 0) + 1)
-        self._letters = {base + i: c.upper() for i, c in enumerate(COMPUTER_ROW)} if octave is not None else {}
+    def set_letters(self, letters: Mapping[int, str]) -> None:
+        """Show which of the computer's keys play which pitches."""
+        self._letters = dict(letters)
         self._blank = None
         self.update()
 

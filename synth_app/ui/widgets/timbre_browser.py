@@ -36,22 +36,15 @@ class TimbreBrowser(QWidget):
 
     def __init__(self, theme: Theme, library: TimbreLibrary) -> None:
         super().__init__()
-        self.library = library
         self._slots: Mapping[str, int] = {}
         self._like = ""
-        self._orders = orders(library.anchors)
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search"))
         self.search.setToolTip(self.tr("Names, families, tags, and words such as bright, soft attack or sustained"))
         self.search.setAccessibleName(self.tr("Search timbres"))
         self.search.setClearButtonEnabled(True)
         self.family = Chooser(theme, self.tr("Family"))
-        self.family.addItem(self.tr("All families"), "")
-        for name in library.families:
-            self.family.addItem(name, name)
         self.order = Chooser(theme, self.tr("Order"))
-        for order in self._orders:
-            self.order.addItem(order.label)
         self.stars = tool("star", self.tr("Favourites only"), checkable=True)
         self.hover = tool("wave", self.tr("Hear a timbre when the mouse rests on it"), checkable=True)
         self.list = RowList(theme, self.tr("Timbres"), "timbre")
@@ -59,6 +52,19 @@ class TimbreBrowser(QWidget):
         self._wait = QTimer(self, singleShot=True, interval=_HOVER_MS)
         self._lay_out()
         self._connect()
+        self.set_library(library)
+
+    def set_library(self, library: TimbreLibrary) -> None:
+        """Show the timbres of this model."""
+        self.library, self._orders = library, orders(library.anchors)
+        entries = [(self.tr("All families"), ""), *((name, name) for name in library.families)]
+        for box, words in ((self.family, entries), (self.order, [(order.label, order.key) for order in self._orders])):
+            box.blockSignals(True)
+            box.clear()
+            for text, value in words:
+                box.addItem(text, value)
+            box.blockSignals(False)
+        self.like.setChecked(False)
         self.refresh()
 
     def _lay_out(self) -> None:
