@@ -12,14 +12,38 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from synth_app.adapters.model_manifest import Manifest
+from synth_app.adapters.onnx_writer_arrays import check_arrays
 from synth_app.core.errors import CheckpointError
 from synth_app.training.harmonics import PITCH_COUNT
-from synth_app.training.model import EqualisedConv, EqualisedLinear, Film, Generator
+from synth_app.training.model import EqualisedConv, EqualisedLinear, Film, Generator, GeneratorConfig
+from synth_app.training.representation import Representation
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
 PITCH_READERS = frozenset({"block1.conv0.weight", "side.m1.weight"})
 """Layers whose last input rows read the pitch."""
+
+
+def sizes_of(manifest: Manifest, arrays: Arrays) -> GeneratorConfig:
+    """The shape of an exported generator.
+
+    Raises:
+        ModelError: the arrays do not fit each other.
+    """
+    shape = check_arrays(arrays, manifest.graph_options)
+    return GeneratorConfig(
+        channels=shape.channels,
+        latent_size=shape.latent_size,
+        code_size=shape.latent_size - len(manifest.shared_tail),
+        heads=shape.rank > 0,
+        hidden=shape.hidden,
+        film=shape.film_hidden,
+        ranks=shape.rank,
+        partials=manifest.graph.partials,
+        cosines=manifest.graph.cosines,
+        representation=Representation("mel-magenta" if manifest.phase_convention == "magenta" else "mel-centred"),
+    )
 
 
 def to_arrays(generator: Generator) -> dict[str, NDArray[np.float32]]:

@@ -84,6 +84,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"The checkpoint {path} cannot be read ({error}): use an earlier one.") from error
 
 
+def saved_config(folder: Path) -> TrainConfig | None:
+    """The plan that a run's folder is at, if it holds a checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+    """
+    path = newest_checkpoint(folder)
+    return None if path is None else load_checkpoint(path).config
+
+
 @torch.no_grad()
 def restore_average(checkpoint: Checkpoint, average: Average) -> None:
     """Put a checkpoint's averaged weights into an average.

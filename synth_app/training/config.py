@@ -129,7 +129,8 @@ class TrainConfig:
         """
         try:
             plain: dict[str, Any] = json.loads(text)
-            return cls.from_plain({"model": plain["model"], "stages": plain["stages"], **plain})
+            model = {"blur": False, **plain["model"]}  # older checkpoints told pitches alone
+            return cls.from_plain({**plain, "model": model, "stages": plain["stages"]})
         except (ValueError, TypeError, KeyError, SettingsError) as error:
             raise CheckpointError(f"The checkpoint's configuration does not fit this program ({error}).") from error
 

@@ -303,6 +303,17 @@ class Dataset:
         return waves
 
     @property
+    def summary(self) -> str:
+        """How much there is, in a line for people."""
+        trained = [entry for entry in self.instruments if not entry.held_out]
+        layers = sum(len(entry.velocities) > 1 for entry in trained)
+        notes = sum(len(entry.notes) for entry in trained)
+        return (
+            f"{len(trained)} instruments ({layers} of them with soft and loud layers, {notes} notes) "
+            f"and {len(self.instruments) - len(trained)} that training never sees"
+        )
+
+    @property
     def options(self) -> dict[str, Any]:
         """What it was built from, as plain values."""
         return dict(json.loads((self.root / "dataset.json").read_text())["options"])

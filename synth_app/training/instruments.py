@@ -49,7 +49,7 @@ pad: 0:95 Sweep Pad, 0:98 Crystal, 0:99 Atmosphere, 0:100 Brightness
 
 _GM_FAMILIES = (
     ("piano", 4), ("keys", 4), ("mallets", 8), ("organ", 8), ("guitar", 8), ("bass", 8), ("strings", 12), ("voice", 4),
-    ("brass", 8), ("reed", 8), ("flute", 8), ("lead", 8), ("pad", 8), ("effects", 8), ("plucked", 8),
+    ("brass", 8), ("reed", 8), ("flute", 8), ("lead", 8), ("pad", 16), ("plucked", 8),
 )  # fmt: skip
 _NO_INSTRUMENT = {14, 47, 55, *range(112, 128)} - {114}
 _EXPRESSION_TWINS = {17, 18, 21, 26, 31, 41, 51}

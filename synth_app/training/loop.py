@@ -18,7 +18,7 @@ import torch
 from synth_app.adapters.model_manifest import read_manifest
 from synth_app.adapters.onnx_writer import read_arrays
 from synth_app.core.errors import SettingsError
-from synth_app.training.arrays import load_arrays
+from synth_app.training.arrays import load_arrays, sizes_of
 from synth_app.training.checkpoint import (
     Checkpoint,
     average_arrays,
@@ -37,6 +37,7 @@ from synth_app.training.epilogue import prepare_thread
 from synth_app.training.features import make_pictures
 from synth_app.training.feed import NoteFeed, ResidentFeed
 from synth_app.training.memory import keep_freed_memory
+from synth_app.training.model import GeneratorConfig
 from synth_app.training.run import Run
 
 LOG_EVERY_S = 10.0
@@ -182,6 +183,16 @@ def resume(run: Run, folder: Path) -> bool:
         restore_module(checkpoint, adversary.net, adversary.optimiser, ADVERSARY)
     run.samples_seen = checkpoint.samples_seen
     return True
+
+
+def sizes_of_model(directory: Path) -> GeneratorConfig:
+    """The shape of an exported model's generator, which a run that begins with it must have.
+
+    Raises:
+        ModelError: the directory is no model.
+    """
+    manifest = read_manifest(directory)
+    return sizes_of(manifest, read_arrays((directory / manifest.graph.file).read_bytes()))
 
 
 def start_from_model(run: Run, directory: Path) -> None:
