@@ -34,12 +34,12 @@ class GeneratorConfig:
         channels: of the seven blocks, coarse to fine; GANSynth has (256, 256, 256, 256, 128, 64, 32).
         latent_size: 256 in GANSynth.
         code_size: leading latent dimensions that carry the timbre; the others are noise.
-        heads: whether the additions are there at all (the blur among them).
+        heads: whether the additions are there at all.
         hidden: width of the side network. film: how much of it the modulation reads.
         ranks: time envelopes for each channel of the additive head.
         partials, cosines: size of its basis, see ``harmonics.raw_basis``.
         representation: what the picture is; its geometry and the places of the partials follow from it.
-        blur: whether a pitch is told together with its neighbours, see ``harmonics.pitch_codes``.
+        blur: whether a pitch is told together with its neighbours (``harmonics.pitch_codes``); not in GANSynth.
     """
 
     channels: tuple[int, ...] = (128, 128, 128, 128, 64, 32, 16)
@@ -208,7 +208,7 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList([Block(config, index) for index in range(config.blocks)])
         self.rgb = EqualisedConv(config.channels[-1], COLOURS, 1, gain=1.0)
         self.pitch_bias = nn.Parameter(torch.zeros(harmonics.PITCH_COUNT, COLOURS, spectral.bins))
-        codes = harmonics.pitch_codes(config.heads and config.blur)
+        codes = harmonics.pitch_codes(config.blur)
         self.register_buffer("pitch_codes", torch.from_numpy(codes), persistent=False)
         self.pitch_codes: Tensor
         self.side = SideNetwork(config) if config.heads else None

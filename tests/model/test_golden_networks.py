@@ -43,7 +43,7 @@ def put(layer: EqualisedConv | EqualisedLinear, kernel: NDArray[np.float32], bia
 
 @pytest.fixture(scope="module")
 def generator(weights: dict[str, NDArray[np.float32]]) -> Generator:
-    net = Generator(GeneratorConfig(channels=MAGENTA, heads=False))
+    net = Generator(GeneratorConfig(channels=MAGENTA, heads=False, blur=False))
     for index, block in enumerate(net.blocks, start=1):
         for conv in ("conv0", "conv1"):
             kernel, bias = (weights[G.format(index, conv, part)] for part in ("conv2d/kernel", "bias"))
