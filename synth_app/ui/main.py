@@ -60,7 +60,7 @@ def run_panel(
     window = create_window(instrument, settings, on_settings_changed, models=models, providers=providers, preset=preset)
     window.show()
     if settings.first_run:
-        window.show_welcome()
+        window.dialogs.show_welcome()
     gc.freeze()  # a full collection over all these widgets would hold up a note by 20 ms, and finds nothing to free
     watch = QTimer(window, interval=_STOP_POLL_MS)
     if should_stop is not None:
