@@ -141,7 +141,11 @@ class PresetStore:
         if wanted in by_name:
             return by_name[wanted].path
         near = [by_name[key].name for key in difflib.get_close_matches(wanted, by_name, n=6, cutoff=0.5)]
-        hint = f"did you mean {', '.join(list(dict.fromkeys(near))[:3])}?" if near else "list them with: presets list."
+        hint = (
+            f"did you mean {', '.join(list(dict.fromkeys(near))[:3])}?"
+            if near
+            else "list them with: synth-app presets list."
+        )
         raise PresetError(f"There is no preset named {name_or_path!r}; {hint}")
 
     def _list(self, root: Path, *, factory: bool) -> Iterator[PresetEntry]:

@@ -36,7 +36,7 @@ def list_presets() -> None:
 
     store = PresetStore()
     entries = store.list_presets()
-    for title, factory, folder in (("Factory", True, store.factory_dir), ("Your own", False, store.user_dir)):
+    for title, factory, folder in (("Factory", True, store.factory_dir), ("My presets", False, store.user_dir)):
         typer.secho(f"{title}  ({show_path(folder)})", bold=True)
         group = [entry for entry in entries if entry.factory is factory]
         for entry in group:

@@ -6,9 +6,34 @@ import contextlib
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
+
+from synth_app.core.errors import FileFormatError
+
+Number = TypeVar("Number", int, float)
+
+
+def between(what: str, lowest: Number, highest: Number) -> Callable[[str], Number]:
+    """A reader of numbers between two ends, which refuses others in words that name what they stand for.
+
+    Args:
+        what: "a velocity", "a sample rate".
+        lowest, highest: the ends; whole numbers are for whole numbers.
+    """
+    kind = type(lowest)
+
+    def read(text: str) -> Number:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = None
+        if number is None or not lowest <= number <= highest:  # a NaN lies nowhere
+            raise typer.BadParameter(f"{text!r} is not {what}; say one from {lowest} to {highest}.")
+        return number
+
+    return read
 
 
 class Provider(StrEnum):
@@ -34,7 +59,10 @@ ModelOption = Annotated[
 ProviderOption = Annotated[
     Provider, typer.Option("--provider", help="What runs the generator; auto takes CUDA where it works.")
 ]
-RateOption = Annotated[int, typer.Option("--rate", min=8000, max=384_000, help="Sample rate in Hz.")]
+RateOption = Annotated[
+    int,
+    typer.Option("--rate", parser=between("a sample rate", 8000, 384_000), metavar="HZ", help="Sample rate in Hz."),
+]
 InputFile = typer.Argument(exists=False, dir_okay=False, metavar="SONG.mid", help="A standard MIDI file.")
 OutputFile = typer.Argument(metavar="OUT.wav", help="The WAV to write; an older one of this name is replaced.")
 
@@ -82,6 +110,20 @@ def parse_pitch(text: str) -> int:
     if not 0 <= pitch <= 127:
         raise typer.BadParameter(f"{text!r} lies outside MIDI's notes 0 to 127 (C-1 to G9).")
     return pitch
+
+
+def require_wav_name(path: Path) -> Path:
+    """``path``, which must be called what will be in it.
+
+    Raises:
+        FileFormatError: its ending promises another kind of file.
+    """
+    if path.suffix.lower() not in ("", ".wav", ".wave"):
+        raise FileFormatError(
+            f"{path.name} would hold a WAV whatever it is called; name it {path.with_suffix('.wav').name} "
+            "and convert it afterwards."
+        )
+    return path
 
 
 def show_path(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,10 @@ from synth_app.app.cli_options import (
     Provider,
     ProviderOption,
     RateOption,
+    between,
     parse_pitch,
     progress_bar,
+    require_wav_name,
     say,
 )
 from synth_app.core.errors import DeviceError
@@ -31,16 +34,34 @@ def play(
         list[str] | None,
         typer.Option("--midi-in", help="Listen to this MIDI input only; may be given again. See: synth-app devices."),
     ] = None,
+    midi_channel: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--midi-channel",
+            parser=between("a MIDI channel", 1, 16),
+            metavar="NUMBER",
+            help="Listen on this MIDI channel (1 to 16) only; may be given again.",
+        ),
+    ] = None,
     audio_device: Annotated[
         str, typer.Option("--audio-device", help="Output to use, by name. See: synth-app devices.")
     ] = "",
     rate: Annotated[
-        int, typer.Option("--rate", min=0, max=384_000, help="Sample rate in Hz; 0 is the device's own.")
+        int,
+        typer.Option(
+            "--rate",
+            parser=between("a sample rate", 0, 384_000),
+            metavar="HZ",
+            help="Sample rate in Hz; 0 is the device's own.",
+        ),
     ] = 0,
     block: Annotated[
         int,
         typer.Option(
-            "--block", min=0, max=16_384, help="Frames in a block; 0 is the server's. Larger is safer, later."
+            "--block",
+            parser=between("a block", 0, 16_384),
+            metavar="FRAMES",
+            help="Frames in a block; 0 is the server's. Larger is safer, later.",
         ),
     ] = 0,
     provider: ProviderOption = Provider.AUTO,
@@ -59,6 +80,8 @@ def play(
     """
     from synth_app.app.machine import screen_at_hand
 
+    if record is not None:
+        require_wav_name(record)
     if not headless and not screen_at_hand():
         say("There is no screen here, so the instrument runs without its panel.")
         headless = True
@@ -76,6 +99,7 @@ def play(
         provider=provider.value,
         audio=AudioSettings(device=audio_device, rate_hz=rate, block_frames=block),
         midi_inputs=tuple(midi_in) if midi_in else None,
+        midi_channels=tuple(midi_channel or ()),
         record=record,
         headless=headless,
     )
@@ -91,14 +115,30 @@ def render(
     rate: RateOption = 48_000,
 ) -> None:
     """Play a MIDI file to a WAV, through the same instrument, faster than real time."""
-    _render(song, out, preset, model, provider, rate)
+    _render(song, require_wav_name(out), preset, model, provider, rate)
 
 
 def note(
     out: Annotated[Path, OutputFile],
     pitch: Annotated[str, typer.Option("--pitch", help="MIDI note (60) or name (C4).")] = "C4",
-    velocity: Annotated[int, typer.Option("--velocity", min=1, max=127, help="Strength of the stroke.")] = 100,
-    seconds: Annotated[float, typer.Option("--seconds", min=0.05, max=600.0, help="How long the key is held.")] = 3.0,
+    velocity: Annotated[
+        int,
+        typer.Option(
+            "--velocity",
+            parser=between("a velocity", 1, 127),
+            metavar="1..127",
+            help="Strength of the stroke.",
+        ),
+    ] = 100,
+    seconds: Annotated[
+        float,
+        typer.Option(
+            "--seconds",
+            parser=between("a length in seconds", 0.05, 600.0),
+            metavar="SECONDS",
+            help="How long the key is held.",
+        ),
+    ] = 3.0,
     anchor: Annotated[str, typer.Option("--anchor", "-a", help="Timbre: an anchor of the model, by name.")] = "",
     preset: PresetOption = "",
     seed: Annotated[
@@ -112,9 +152,10 @@ def note(
     if sum([bool(anchor), bool(preset), seed is not None]) > 1:
         raise typer.BadParameter("Name one timbre: --anchor, --preset or --seed.")
     number = parse_pitch(pitch)
+    require_wav_name(out)
     from synth_app.app.offline import render_note
 
-    render_note(
+    report = render_note(
         out,
         pitch=number,
         velocity=velocity,
@@ -126,7 +167,11 @@ def note(
         provider=provider.value,
         rate_hz=rate,
     )
-    typer.echo(f"Wrote {out}.")
+    timbre = anchor or preset or ("the default preset" if seed is None else f"draw {seed}")
+    level = f"peak {20 * math.log10(report.peak):.1f} dBFS" if report.peak > 0 else "silent"
+    typer.echo(
+        f"Wrote {out}: note {number} of {timbre}, velocity {velocity}, {report.seconds:.1f} s of sound, {level}."
+    )
 
 
 def what_is_missing(headless: bool, audio_device: str) -> str:

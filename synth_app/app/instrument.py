@@ -19,10 +19,12 @@ from synth_app.adapters.audio_file import Recorder
 from synth_app.adapters.audio_portaudio import JACK, choose_output, list_outputs
 from synth_app.adapters.frame_store import FrameStore
 from synth_app.adapters.midi_rtmidi import MidiInputs
+from synth_app.adapters.model_store import require_model
 from synth_app.adapters.niceness import ask_for_real_time, lower_own_priority
+from synth_app.adapters.preset_store import PresetStore
 from synth_app.app.compose import DELAY_BLOCKS, build_core
 from synth_app.app.engine_room import FADE_OUT_S, EngineRoom
-from synth_app.app.library import Library
+from synth_app.app.library import PARTIALS, Library
 from synth_app.app.paths import notes_dir, recordings_dir
 from synth_app.core.errors import DeviceError, PresetError, SynthAppError
 from synth_app.core.events import Panic, PlayerEvent
@@ -89,6 +91,7 @@ class LiveInstrument:
         self._midi = MidiInputs(self._inbox.post)
         self._threads: list[threading.Thread] = []
         self.preset_path: Path | None = None
+        _check_names(options)  # what was mistyped is said even where nothing can sound
         choose_output(options.audio)  # fail before the model is read
         self._cache_mb = options.cache_mb
         library = _open_library(options.model, options.provider, self.say, self._cache_mb)
@@ -346,6 +349,19 @@ class LiveInstrument:
             recording=str(self._recorder.path) if self._recorder is not None else "",
             banner=self._banner,
         )
+
+
+def _check_names(options: LiveOptions) -> None:
+    """Look whether preset and model are there, without reading the model.
+
+    Raises:
+        PresetError, ModelError: there is no such thing.
+    """
+    if options.preset:
+        store = PresetStore()
+        store.load(store.find(options.preset))
+    if options.model not in ("", PARTIALS):
+        require_model(options.model)
 
 
 def _open_library(model: str, provider: str, say: Callable[[str], None], cache_mb: int) -> Library:

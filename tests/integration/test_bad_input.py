@@ -172,3 +172,13 @@ def test_devices_that_are_not_there(jack_server: jack.JackServer, tmp_path: Path
     refuse(run_command(*play, "--record", tmp_path / "no" / "folder.wav", home=tmp_path), "folder.wav")
     # What was asked in vain is not remembered.
     assert "Gramophone" not in "".join(path.read_text() for path in tmp_path.rglob("settings.toml"))
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"), [(("--preset", "Welcom"), "did you mean Welcome"), (("--model", "defalt"), "models at hand")]
+)
+def test_what_is_mistyped_is_said_even_without_a_sound_card(
+    tmp_path: Path, words: tuple[str, str], answer: str
+) -> None:
+    silent = {"JACK_DEFAULT_SERVER": "no-such-server", "PULSE_SERVER": "none", "ALSA_CONFIG_PATH": "/dev/null"}
+    refuse(run_command("play", "--headless", *words, home=tmp_path, env=silent), answer)

@@ -121,3 +121,20 @@ def test_training_without_its_libraries_says_how_to_get_them(monkeypatch: pytest
     monkeypatch.setattr(cli_training.importlib.util, "find_spec", lambda name: None if name == "torch" else object())
     with pytest.raises(SettingsError, match=r"torch.*pip install 'synth-app\[train\]'"):
         cli_training.need("torch", "scipy")
+
+
+@pytest.mark.parametrize("words", [("--velocity", "200"), ("--velocity", "loud"), ("--seconds", "nan")])
+def test_a_number_out_of_bounds_is_named_for_what_it_is(tmp_path: Path, words: tuple[str, str]) -> None:
+    result = CliRunner().invoke(cli.build(), ["note", str(tmp_path / "a.wav"), *words], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    what = {"--velocity": "a velocity", "--seconds": "a length in seconds"}[words[0]]
+    assert f"{words[1]!r} is not {what}; say one from" in result.output
+
+
+@pytest.mark.parametrize(
+    "words", [("note", "cello.mp3"), ("render", "song.mid", "song.flac"), ("play", "--record", "take.ogg")]
+)
+def test_a_name_that_promises_another_kind_of_file_is_refused(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(cli.build(), words)
+    assert isinstance(result.exception, FileFormatError)
+    assert "would hold a WAV" in str(result.exception)
