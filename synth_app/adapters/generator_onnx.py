@@ -1,8 +1,8 @@
 """A trained generator behind the ``Generator`` port, run by ONNX Runtime.
 
-On a CPU the weights are written once more, in memory, in ONNX Runtime's blocked layout (``generator_onnx_cpu``).
-On CUDA the model file's own graph runs with its inputs and outputs bound and batches rounded up to a few fixed sizes. A
-session that fails in the middle of a note is replaced by the CPU for good, with the reason kept for the player.
+On a CPU the weights are written once more, in memory, in ONNX Runtime's blocked layout (``generator_onnx_cpu``); on a
+device whole notes are rendered and decoded in one go (``generator_onnx_device``). What fails in the middle of a note is
+replaced by the CPU for good, with the reason kept for the player.
 """
 
 from __future__ import annotations
@@ -13,29 +13,35 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from synth_app.adapters.generator_onnx_cpu import CPU, CpuEngine, check_interface, joined, open_session
+from synth_app.adapters import generator_onnx_device, generator_openvino
+from synth_app.adapters.generator_onnx_cpu import CpuEngine
+from synth_app.adapters.generator_onnx_device import DeviceEngine
 from synth_app.adapters.model_manifest import Manifest, read_manifest
 from synth_app.core.errors import ModelError
-from synth_app.render.ports import GeneratorInfo, SpectralFrames
+from synth_app.render.ports import GeneratorInfo, Sound, SpectralFrames
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-BATCHES = (1, 2, 4, 8, 16)
+
+PROVIDERS = ("auto", "cpu", *generator_onnx_device.PROVIDERS, *generator_openvino.PROVIDERS)
+"""What may run a model."""
 
 
 class Engine(Protocol):
     """Whatever runs the sums."""
 
-    def run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]: ...
     @property
     def words(self) -> str: ...
+    def run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]: ...
+    def sound(self, latents: Floats, pitches: Ints, rate_factor: int) -> Sound | None: ...
+    def close(self) -> None: ...
 
 
 class OnnxGenerator:
@@ -43,7 +49,7 @@ class OnnxGenerator:
 
     Args:
         directory: holds ``model.toml`` and the graph.
-        provider: "auto" (CUDA where it works, else the CPU), "cpu", "cuda" or "tensorrt".
+        provider: one of :data:`PROVIDERS`; "auto" is CUDA where it works, else the CPU.
         threads: of the CPU; 0 = one for each core up to 4.
         on_fallback: told, once, in one sentence, when a lost device was replaced by the CPU.
 
@@ -61,8 +67,10 @@ class OnnxGenerator:
         self._on_fallback = on_fallback
         self._threads = threads or min(4, os.cpu_count() or 1)
         self._graph = _read_graph(directory / self.manifest.graph.file)
+        self._spare: Engine | None = None  # the CPU, ready to go on where a device was lost
         self._engine: Engine | None = self._open(provider)
-        self._info = _info(self.manifest, self._engine.words)
+        precision = getattr(self._engine, "precision", "f32")
+        self._info = _info(self.manifest, self._engine.words, precision)
 
     @property
     def info(self) -> GeneratorInfo:
@@ -70,40 +78,66 @@ class OnnxGenerator:
 
     def render(self, latents: Floats, pitches: Ints, start_frame: int, stop_frame: int) -> SpectralFrames:
         """See the port. A failing device is replaced by the CPU and the same frames are rendered there."""
-        if self._engine is None:
-            raise ModelError(f"The generator {self.manifest.name!r} is closed; open the model again.")
+        engine = self._open_engine()
         latents = np.ascontiguousarray(latents, np.float32)
         pitches = np.ascontiguousarray(pitches, np.int64)
         self._check_request(latents, pitches, start_frame, stop_frame)
         try:
-            return SpectralFrames(*self._engine.run(latents, pitches, start_frame, stop_frame))
+            return SpectralFrames(*engine.run(latents, pitches, start_frame, stop_frame))
         except Exception as error:  # whatever a vendor's session raises
-            if isinstance(self._engine, CpuEngine):
-                raise ModelError(
-                    f"The model {self.manifest.name!r} failed while rendering: {_brief(error)}."
-                ) from error
-            self._fall_back(f"{self._engine.words} failed ({_brief(error)}), so the CPU renders from now on.")
-        return SpectralFrames(*self._engine.run(latents, pitches, start_frame, stop_frame))
+            engine = self._fall_back(engine, error)
+        return SpectralFrames(*engine.run(latents, pitches, start_frame, stop_frame))
+
+    def sound(self, latents: Floats, pitches: Ints, rate_factor: int) -> Sound | None:
+        """See the port: what a device makes of whole notes, ``None`` on a CPU or when the device was just lost."""
+        engine = self._open_engine()
+        latents = np.ascontiguousarray(latents, np.float32)
+        pitches = np.ascontiguousarray(pitches, np.int64)
+        self._check_request(latents, pitches, 0, self.manifest.frames)
+        try:
+            return engine.sound(latents, pitches, rate_factor)
+        except Exception as error:  # whatever a vendor's session raises
+            self._fall_back(engine, error)
+            return None
 
     def close(self) -> None:
-        """Free the session."""
-        self._engine = None
+        """Free the sessions."""
+        engine, self._engine, self._spare = self._engine, None, None
         self._graph = b""
+        if engine is not None:
+            engine.close()
+
+    def _open_engine(self) -> Engine:
+        if self._engine is None:
+            raise ModelError(f"The generator {self.manifest.name!r} is closed; open the model again.")
+        return self._engine
 
     def _open(self, provider: str) -> Engine:
-        if provider not in ("auto", "cpu", "cuda", "tensorrt"):
-            raise ModelError(f"There is no provider {provider!r}; choose auto, cpu, cuda or tensorrt.")
+        if provider not in PROVIDERS:
+            raise ModelError(f"There is no provider {provider!r}; choose from {', '.join(PROVIDERS)}.")
+        if provider in generator_openvino.PROVIDERS:
+            return self._open_openvino(provider)
         if provider != "cpu":
             reason = cuda_missing()
             if not reason:
                 try:
-                    return _BoundEngine(self._graph, self.manifest, provider)
+                    engine = DeviceEngine(self._graph, self.manifest, "cuda" if provider == "auto" else provider)
+                    self._spare = self._open_cpu()
+                    return engine
                 except Exception as error:  # a driver that is there and does not work
                     reason = f"CUDA could not be started ({_brief(error)})"
             if provider != "auto":
                 raise ModelError(f"The provider {provider} is not to be had: {reason}; use --provider cpu.")
             self.fallback_reason = reason
         return self._open_cpu()
+
+    def _open_openvino(self, provider: str) -> Engine:
+        try:
+            return generator_openvino.OpenVinoEngine(self._graph, self.manifest, provider, self._threads)
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(f"OpenVINO does not take this model ({_brief(error)}); use --provider cpu.") from error
 
     def _open_cpu(self) -> Engine:
         try:
@@ -116,12 +150,22 @@ class OnnxGenerator:
                 "export or import it again."
             ) from error
 
-    def _fall_back(self, reason: str) -> None:
-        self._engine = self._open_cpu()
-        self.fallback_reason = reason
-        self._info = replace(self._info, provider=self._engine.words)
+    def _fall_back(self, failed: Engine, error: Exception) -> Engine:
+        """The CPU in place of what failed.
+
+        Raises:
+            ModelError: it was the CPU.
+        """
+        if isinstance(failed, CpuEngine):
+            raise ModelError(f"The model {self.manifest.name!r} failed while rendering: {_brief(error)}.") from error
+        reason = f"{failed.words} failed ({_brief(error)}), so the CPU renders from now on."
+        engine, self._spare = self._spare or self._open_cpu(), None
+        self._engine, self.fallback_reason = engine, reason
+        self._info = replace(self._info, provider=engine.words)
+        failed.close()
         if self._on_fallback is not None:
             self._on_fallback(reason)
+        return engine
 
     def _check_request(self, latents: Floats, pitches: Ints, start: int, stop: int) -> None:
         m = self.manifest
@@ -137,45 +181,6 @@ def open_generator(directory: Path, provider: str = "auto", threads: int = 0,
                    on_fallback: Callable[[str], None] | None = None) -> OnnxGenerator:  # fmt: skip
     """Open a model directory; see :class:`OnnxGenerator`."""
     return OnnxGenerator(directory, provider, threads, on_fallback)
-
-
-class _BoundEngine:
-    """CUDA (or TensorRT): the portable graph, inputs and outputs bound, batches of a few fixed sizes, warmed up."""
-
-    def __init__(self, graph: bytes, manifest: Manifest, provider: str) -> None:
-        ort.preload_dlls()
-        cuda = ("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"})
-        wanted: list[Any] = [cuda, CPU]
-        if provider == "tensorrt":
-            wanted.insert(0, ("TensorrtExecutionProvider", {"trt_fp16_enable": False}))
-        self._session = open_session(graph, wanted, 1)
-        running = self._session.get_providers()[0]
-        if running == CPU:
-            raise ModelError("ONNX Runtime gave the CPU instead; its CUDA libraries may be missing (the cuda extra)")
-        check_interface(self._session, manifest)
-        self.words = f"{running.removesuffix('ExecutionProvider').upper()}: device 0"
-        pitch = np.full(1, manifest.check.pitch, np.int64)
-        for batch in BATCHES[:2]:
-            self.run(np.tile(manifest.check_latent, (batch, 1)), np.tile(pitch, batch), 0, manifest.frames)
-
-    def run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]:
-        """Render frames ``start..stop`` of each note, as many notes at a time as the largest batch holds."""
-        most = BATCHES[-1]
-        cuts = range(0, len(pitches), most)
-        return joined([self._run(latents[i : i + most], pitches[i : i + most], start, stop) for i in cuts], 0)
-
-    def _run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]:
-        count = len(pitches)
-        padding = next(batch for batch in BATCHES if batch >= count) - count
-        binding = self._session.io_binding()
-        binding.bind_cpu_input("latents", np.pad(latents, ((0, padding), (0, 0))))
-        binding.bind_cpu_input("pitches", np.pad(pitches, (0, padding), mode="edge"))
-        binding.bind_cpu_input("frames", np.asarray([start, stop], np.int64))
-        binding.bind_output("log_mel", "cpu")
-        binding.bind_output("inst_freq", "cpu")
-        self._session.run_with_iobinding(binding)
-        log_mel, inst_freq = binding.copy_outputs_to_cpu()
-        return log_mel[:count], inst_freq[:count]
 
 
 def cuda_missing() -> str:
@@ -211,9 +216,10 @@ def _read_graph(path: Path) -> bytes:
     return graph
 
 
-def _info(m: Manifest, words: str) -> GeneratorInfo:
+def _info(m: Manifest, words: str, precision: str) -> GeneratorInfo:
+    identity = m.graph.sha256 if precision == "f32" else f"{m.graph.sha256}+{precision}"  # other sums, other notes
     return GeneratorInfo(
-        m.name, m.graph.sha256, m.latent_size, m.lowest_pitch, m.highest_pitch, m.sample_rate_hz, m.fft_size,
+        m.name, identity, m.latent_size, m.lowest_pitch, m.highest_pitch, m.sample_rate_hz, m.fft_size,
         m.hop_samples, m.frames, m.bins, m.pad_frames, m.release_frame, m.phase_convention, words,
     )  # fmt: skip
 

@@ -79,6 +79,12 @@ class CpuEngine:
         notes = [self._stages.run(latents[i : i + 1], pitches[i : i + 1], start, stop) for i in range(len(pitches))]
         return joined(notes, 0)
 
+    def sound(self, latents: Floats, pitches: Ints, rate_factor: int) -> None:
+        """A processor sounds sooner by slices."""
+
+    def close(self) -> None:
+        """Nothing to do: the sessions go with it."""
+
 
 @dataclass(slots=True)
 class _Trunk:

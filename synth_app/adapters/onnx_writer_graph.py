@@ -81,7 +81,7 @@ class Graph:
         self._inputs.append(helper.make_tensor_value_info(name, dtype, shape))
         return name
 
-    def output(self, value: str, name: str, dtype: int, shape: Sequence[int | str | None] | None) -> str:
+    def output(self, value: str, name: str, dtype: int, shape: Sequence[int | str] | None) -> str:
         """Declare a value as an output of the graph under ``name``."""
         self._outputs.append(helper.make_tensor_value_info(name, dtype, shape))
         return self.name(value, name)

@@ -42,6 +42,10 @@ class Provider(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     CUDA = "cuda"
+    CUDA_GRAPH = "cuda-graph"
+    TENSORRT = "tensorrt"
+    OPENVINO = "openvino"
+    OPENVINO_F32 = "openvino-f32"
 
 
 PresetOption = Annotated[

@@ -31,7 +31,7 @@ class Library:
 
     Args:
         model: name or path of a model; "" = the default one, or the built-in generator when none is installed.
-        provider: "auto", "cpu" or "cuda".
+        provider: "auto", "cpu", "cuda" and the others of ``--provider``.
         on_fallback: told in one sentence when a lost device was replaced by the CPU.
         store: where the first slices of presets are kept from one start to the next; ``None`` = nowhere.
 

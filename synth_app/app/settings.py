@@ -56,7 +56,7 @@ class Settings(_Table):
     Attributes:
         last_preset: path of the preset last played; "" greets with the default one.
         model: name or path of the model; "" is the default one.
-        provider: what generates: "auto", "cpu" or "cuda".
+        provider: what generates: "auto", "cpu", "cuda" and the others of ``--provider``.
         cache_mb: how much of presets' notes to keep on disk, for a preset to be ready at once the next time; 0 = none.
         params: the instrument's parameters of :mod:`synth_app.core.params` (those that presets do not keep).
         panel: whatever the panel wants to find again (geometry, favourites, theme ...), as TOML values.
@@ -65,7 +65,7 @@ class Settings(_Table):
     schema_version: int = SCHEMA
     last_preset: str = ""
     model: str = ""
-    provider: Literal["auto", "cpu", "cuda"] = "auto"
+    provider: Literal["auto", "cpu", "cuda", "cuda-graph", "tensorrt", "openvino", "openvino-f32"] = "auto"
     cache_mb: int = Field(default=300, ge=0, le=100_000)
     audio: AudioChoice = Field(default_factory=AudioChoice)
     midi: MidiChoice = Field(default_factory=MidiChoice)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synth_app.core.keys import NoteKey
 from synth_app.core.shared import write_shared
 from synth_app.render.note import AVAILABLE, FINAL, Note
-from synth_app.render.ports import Generator, GeneratorInfo
+from synth_app.render.ports import DecodingGenerator, Generator, GeneratorInfo
 from synth_app.spectral.config import SpectralConfig
 from synth_app.spectral.streaming import StreamingDecoder
 
@@ -103,10 +103,11 @@ class Finisher:
         return Note(key, latent, self.samples, self.first_frame, (self._info.frames, self._info.bins))
 
     def warm_up(self, generator: Generator) -> None:
-        """Render a first slice for nobody: sessions and kernels are then ready for the first key."""
+        """Render a first slice (and a whole note, on a device) for nobody: what is slow the first time is then done."""
         latent = np.zeros(self._info.latent_size, np.float32)
-        note = self.new_note(NoteKey(self._info.model_id, b"", self._info.lowest_pitch), latent)
-        self.extend(note, generator, self.first_stop)
+        slow, whole = (self.new_note(NoteKey(self._info.model_id, b"", self._info.lowest_pitch), latent) for _ in "12")
+        self.extend(slow, generator, self.first_stop)
+        self.finish_at_once(whole, generator)
 
     def next_stop(self, note: Note) -> int:
         """Where the note's next slice ends. Slices grow: the first must be soon, the later ones cheap."""
@@ -146,6 +147,23 @@ class Finisher:
             self._append(note, decoder.tail())
             note.decoder = None
             write_shared(note.progress, FINAL, 1)
+
+    def finish_at_once(self, note: Note, generator: Generator) -> bool:
+        """Have a note that is not begun made as a whole, where the generator does that; whether it did."""
+        if note.next_frame != self.first_frame or not isinstance(generator, DecodingGenerator):
+            return False
+        sound = generator.sound(note.latent[None], np.array([note.key.pitch], np.int64), self._factor)
+        if sound is None:
+            return False
+        note.prepare()
+        fresh = ~note.have
+        fresh[: self.first_frame] = False
+        note.log_mel[fresh], note.inst_freq[fresh] = sound.log_mel[0][fresh], sound.inst_freq[0][fresh]
+        note.have[self.first_frame :] = True
+        note.kept, note.next_frame = self.frames - self.first_frame, self.frames
+        self._append(note, sound.samples[0])
+        write_shared(note.progress, FINAL, 1)
+        return True
 
     def _decoder_for(self, note: Note) -> StreamingDecoder:
         """Where nothing is decoded yet a new one; else, as the note was once cut down, one that goes on from there."""

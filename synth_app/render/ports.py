@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,20 @@ class SpectralFrames:
     inst_freq: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Whole notes, decoded where they were rendered.
+
+    Attributes:
+        log_mel, inst_freq: as in :class:`SpectralFrames`, but float16 ``[batch, frames of a whole note, bins]``.
+        samples: decoded from those, float32 ``[batch, samples of a whole note]``.
+    """
+
+    log_mel: NDArray[np.float16]
+    inst_freq: NDArray[np.float16]
+    samples: NDArray[np.float32]
+
+
 class Generator(Protocol):
     """Renders spectral frames from latents and pitches. Called from one thread at a time."""
 
@@ -80,4 +94,13 @@ class Generator(Protocol):
 
     def close(self) -> None:
         """Free the session; the generator may not be used afterwards."""
+        ...
+
+
+@runtime_checkable
+class DecodingGenerator(Generator, Protocol):
+    """A generator that may run on a device where a whole note with its sound costs no more than a slice."""
+
+    def sound(self, latents: NDArray[np.float32], pitches: NDArray[np.int64], rate_factor: int) -> Sound | None:
+        """Whole notes with their sound at ``rate_factor`` times the model's rate; ``None``: better ask for slices."""
         ...

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from synth_app.render.board import DemandBoard
+from synth_app.render.board import Demand, DemandBoard
 from synth_app.render.finish import Finisher
 from synth_app.render.ports import Generator
 
@@ -43,11 +43,17 @@ class RenderWorker:
         if demand is None:
             return False
         if demand.audio:
-            stop = min(self._finisher.next_stop(demand.note), demand.stop)
-            self._finisher.extend(demand.note, self._generator, stop)
+            self._extend(demand)
         else:
             missing = demand.start + int(np.argmin(demand.note.have[demand.start : demand.stop]))
             stop = min(missing + FRAMES_SLICE, demand.stop)
             self._finisher.fetch(demand.note, self._generator, missing, stop)
         self._on_news()
         return True
+
+    def _extend(self, demand: Demand) -> None:
+        """A slice more of its audio; all of it, where a device makes a whole note as soon as a slice."""
+        more_than_first = demand.stop > self._finisher.first_stop
+        if not (more_than_first and self._finisher.finish_at_once(demand.note, self._generator)):
+            stop = min(self._finisher.next_stop(demand.note), demand.stop)
+            self._finisher.extend(demand.note, self._generator, stop)

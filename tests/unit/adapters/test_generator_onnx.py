@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from synth_app.adapters import generator_onnx, generator_onnx_cpu
+from synth_app.adapters import generator_onnx, generator_onnx_cpu, generator_onnx_device
 from synth_app.adapters.generator_onnx import OnnxGenerator, cuda_missing, open_generator
 from synth_app.adapters.generator_onnx_cpu import CpuEngine, block_size
 from synth_app.adapters.model_manifest import Manifest, file_sha256, read_manifest, write_manifest
 from synth_app.adapters.onnx_writer import read_arrays
 from synth_app.core.errors import ModelError
+from synth_app.spectral.streaming import StreamingDecoder
+from tests.helpers.pretend_device import PretendSession, pretend
 from tests.unit.adapters.model_arrays import OPTIONS, SMALL, random_arrays, reference_note, write_model
 
 SCALES = np.asarray([OPTIONS.mag_scale, OPTIONS.if_scale])[:, None, None]
@@ -34,6 +37,11 @@ def copy(model: Path, tmp_path: Path) -> Path:
     for path in model.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     return tmp_path
+
+
+@pytest.fixture
+def pretend_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, PretendSession)
 
 
 def replace_graph(directory: Path, graph: bytes) -> None:
@@ -135,12 +143,15 @@ class _LostDevice:
         self.left -= 1
         return self.cpu.run(latents, pitches, start, stop)
 
+    def close(self) -> None:
+        self.cpu = None
+
 
 def test_a_device_lost_in_the_middle_of_a_note_is_replaced_by_the_cpu(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generator_onnx, "cuda_missing", lambda: "")
-    monkeypatch.setattr(generator_onnx, "_BoundEngine", _LostDevice)
+    monkeypatch.setattr(generator_onnx, "DeviceEngine", _LostDevice)
     told: list[str] = []
     generator = OnnxGenerator(model, "auto", threads=1, on_fallback=told.append)
     assert generator.info.provider == "CUDA: device 0"
@@ -155,24 +166,12 @@ def test_a_device_lost_in_the_middle_of_a_note_is_replaced_by_the_cpu(
     assert generator.info.provider.startswith("CPU")
 
 
-def test_bound_batches_give_what_the_cpu_gives(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The path of a device, bound inputs and outputs and all, run by the CPU under a device's name."""
-
-    class Device:
-        def __init__(self, graph: bytes, providers: list[object], threads: int) -> None:
-            assert providers[-1] == "CPUExecutionProvider"
-            self._session = generator_onnx_cpu.open_session(graph, ["CPUExecutionProvider"], threads)
-            self.get_inputs, self.get_outputs = self._session.get_inputs, self._session.get_outputs
-            self.io_binding, self.run_with_iobinding = self._session.io_binding, self._session.run_with_iobinding
-
-        def get_providers(self) -> list[str]:
-            return ["CUDAExecutionProvider", "CPUExecutionProvider"]
-
-    monkeypatch.setattr(generator_onnx, "cuda_missing", lambda: "")
-    monkeypatch.setattr(generator_onnx, "open_session", Device)
-    monkeypatch.setattr(generator_onnx.ort, "preload_dlls", lambda: None)
-    monkeypatch.setattr(generator_onnx, "BATCHES", (1, 2, 4))
-    device, cpu = OnnxGenerator(model, "cuda"), OnnxGenerator(model, "cpu", threads=1)
+@pytest.mark.parametrize("provider", ["cuda", "cuda-graph", "tensorrt"])
+def test_a_device_gives_what_the_cpu_gives(
+    model: Path, monkeypatch: pytest.MonkeyPatch, pretend_device: None, provider: str
+) -> None:
+    monkeypatch.setattr(generator_onnx_device, "BATCHES", (1, 2, 4))
+    device, cpu = OnnxGenerator(model, provider), OnnxGenerator(model, "cpu", threads=1)
     assert device.info.provider == "CUDA: device 0"
     latents, pitches = notes(device.manifest, 5)
     for count in (1, 3, 5):
@@ -181,14 +180,50 @@ def test_bound_batches_give_what_the_cpu_gives(model: Path, monkeypatch: pytest.
         assert ours.log_mel.shape == (count, 6, 128)
         assert np.abs(ours.log_mel - theirs.log_mel).max() * OPTIONS.mag_scale < 1e-4
         assert np.abs(ours.inst_freq - theirs.inst_freq).max() < 1e-4
+    assert cpu.sound(latents, pitches, 3) is None
     assert device.fallback_reason == ""
+    device.close()
+
+
+def test_whole_notes_come_from_a_device_with_their_sound(
+    model: Path, monkeypatch: pytest.MonkeyPatch, pretend_device: None
+) -> None:
+    monkeypatch.setattr(generator_onnx_device, "BATCHES", (1, 2, 4))
+    device, cpu = OnnxGenerator(model, "auto"), OnnxGenerator(model, "cpu", threads=1)
+    m = device.manifest
+    latents, pitches = notes(m, 5)
+    frames = cpu.render(latents, pitches, 0, m.frames)
+    for _ in range(2):  # the second time in the same memory
+        sound = device.sound(latents, pitches, 3)
+        assert sound is not None
+        assert np.abs(sound.log_mel.astype(float) - frames.log_mel).max() < 2e-2
+        for i in range(5):
+            decoder = StreamingDecoder(m.spectral, m.phase_convention, 3, m.pad_frames)
+            picture = (x[i, m.pad_frames :].astype(np.float32) for x in (sound.log_mel, sound.inst_freq))
+            hops = m.spectral.pad_hops - m.pad_frames
+            truth = np.concatenate([decoder.push(*picture), decoder.tail()])[hops * decoder.hop_samples :]
+            assert np.abs(sound.samples[i] - truth).max() < 1e-4 * max(1.0, float(np.abs(truth).max()))
+        latents, pitches = latents[::-1].copy(), pitches[::-1].copy()
+        frames = cpu.render(latents, pitches, 0, m.frames)
+    device.close()
+
+
+def test_an_idle_device_is_kept_awake(model: Path, monkeypatch: pytest.MonkeyPatch, pretend_device: None) -> None:
+    monkeypatch.setattr(generator_onnx_device, "KEEP_ALIVE_S", 0.001)
+    asked = threading.Event()
+    device = OnnxGenerator(model, "cuda")
+    slices = device._engine._slices  # type: ignore[union-attr]
+    run = slices.run_with_iobinding
+    slices.run_with_iobinding = lambda *arguments: (run(*arguments), asked.set())
+    assert asked.wait(60.0)
+    device.close()
 
 
 def test_a_session_that_is_not_on_the_device_is_no_device(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_cpu = lambda graph, providers, threads: generator_onnx_cpu.open_session(graph, ["CPUExecutionProvider"], 1)  # noqa: E731
     monkeypatch.setattr(generator_onnx, "cuda_missing", lambda: "")
-    monkeypatch.setattr(generator_onnx, "open_session", on_cpu)
-    monkeypatch.setattr(generator_onnx.ort, "preload_dlls", lambda: None)
+    monkeypatch.setattr(generator_onnx_device, "open_session", on_cpu)
+    monkeypatch.setattr(generator_onnx_device.ort, "preload_dlls", lambda: None)
     generator = OnnxGenerator(model, "auto", threads=1)
     assert generator.info.provider.startswith("CPU")
     assert "gave the CPU instead" in generator.fallback_reason
@@ -199,7 +234,7 @@ def test_a_device_that_does_not_start_is_said_once(model: Path, monkeypatch: pyt
         raise RuntimeError("no cuDNN here")
 
     monkeypatch.setattr(generator_onnx, "cuda_missing", lambda: "")
-    monkeypatch.setattr(generator_onnx, "_BoundEngine", broken)
+    monkeypatch.setattr(generator_onnx, "DeviceEngine", broken)
     generator = OnnxGenerator(model, "auto", threads=1)
     assert "no cuDNN here" in generator.fallback_reason
     with pytest.raises(ModelError, match="no cuDNN here"):
