@@ -3,5 +3,5 @@
 The way of a note: ``sources`` (``soundfont``, ``procedural``, files) -> ``data`` (filtered, levelled, on disk) ->
 ``features`` (pictures, through ``codec``) -> ``feed`` (batches). The way of a weight: ``model`` inside a ``voice``
 (with its timbres' codes) -> ``run`` (a step, its ``losses``, its ``ema``) -> ``loop`` (when, and ``checkpoint``) ->
-``runs`` -> ``evaluate`` (``metrics``, ``pitch``, ``plots``) and ``export`` (``arrays``, ``describe``).
+``runs`` -> ``evaluate`` (``evaluation``, ``metrics``, ``pitch``) and ``export`` (``arrays``, ``describe``).
 """

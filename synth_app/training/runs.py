@@ -27,7 +27,7 @@ def load_voice(run: Path, feed: NoteFeed) -> tuple[Voice, Checkpoint]:
     checkpoint = load_checkpoint(path)
     if checkpoint.anchors != tuple(anchor_name(anchor) for anchor in feed.anchors):
         raise SettingsError(f"{run} was trained on other instruments than the data set holds: name the right one.")
-    voice = Voice(checkpoint.config.model, len(feed.anchors))
+    voice = Voice(checkpoint.config.model, len(feed.anchors), checkpoint.config.levels)
     average = Average(voice, 1.0)
     restore_average(checkpoint, average)
     average.copy_to(voice)

@@ -4,6 +4,7 @@ Two columns: a generator that a laptop's processor trained and plays (``default`
 trained on a graphics card (``full``). Rows are never lowered; what falls short is printed as short.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,8 @@ Verdict = Literal["pass", "short", "reported"]
 Span = tuple[float, float]
 
 FULL_WIDTH = 256
-_ANY = float("inf")
+_ANY = math.inf
+_TINY = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,23 @@ class Row:
 
     def shown(self, value: float) -> str:
         """A figure as it is printed."""
-        digits = 0 if self.unit == "%" and value * self.scale == round(value * self.scale) else 1
-        return f"{value * self.scale:.{digits if self.unit else 2}f}{self.unit}"
+        if self.unit == "%":
+            return f"{value * self.scale:.1f}".removesuffix(".0") + "%"
+        return f"{value * self.scale:.{1 if self.unit else 2}f}{self.unit}"
 
-    def miss(self, value: float, column: Column) -> float:
-        """How far outside the span a figure lies, 0 inside; without a span, how far from 1 (a ratio)."""
+    def gain(self, value: float, other: float, column: Column) -> float:
+        """Above 0 if a figure is better than another, below 0 if it is worse, 0 if they print alike.
+
+        Ratios whose span has two ends, or that are only reported, are best at 1.
+        """
+        if self.shown(value) == self.shown(other):
+            return 0.0
         low, high = self.span(column) or (1.0, 1.0)
-        return max(low - value, value - high, 0.0)
+        if high == _ANY:
+            return value - other
+        if low == -_ANY:
+            return other - value
+        return abs(math.log(max(other, _TINY))) - abs(math.log(max(value, _TINY)))
 
 
 def _least(value: float) -> Span:

@@ -18,7 +18,7 @@ from synth_app.training.codec import TorchCodec
 from synth_app.training.evaluation.envelope import attack_ms, liveliness
 from synth_app.training.evaluation.judging_net import JudgingNet, opinion_entropy
 from synth_app.training.evaluation.modulation import modulation
-from synth_app.training.features import LOG_MEL_FLOOR, MAG_A, MAG_B, denormalise
+from synth_app.training.features import LOG_MEL_FLOOR, MAG_A, MAG_B, denormalise, normalise
 from synth_app.training.feed import Batch
 from synth_app.training.harmonics import LOWEST_PITCH
 
@@ -48,10 +48,21 @@ class Heard:
 
 
 class Ear:
-    """Listens to batches of notes."""
+    """Listens to batches of notes.
 
-    def __init__(self, codec: TorchCodec, judge: JudgingNet) -> None:
-        self.codec, self.judge = codec, judge
+    Args:
+        codec: turns the pictures that are painted into sound.
+        standard: the codec of the data set's own pictures, in which everything is heard; usually the same.
+        judge: names what is heard.
+    """
+
+    def __init__(self, codec: TorchCodec, standard: TorchCodec, judge: JudgingNet) -> None:
+        self.codec, self.standard, self.judge = codec, standard, judge
+
+    @torch.no_grad()
+    def perfect(self, batch: Batch) -> Tensor:
+        """What a perfect generator would paint: the notes themselves, [B, 2, T, F]."""
+        return batch.picture if self.codec is self.standard else normalise(*self.codec.encode(batch.wave))
 
     @torch.no_grad()
     def real(self, batch: Batch) -> Heard:
@@ -64,12 +75,12 @@ class Ear:
         log_mel, inst_freq = denormalise(picture)
         wave, heard = self._sound(log_mel, inst_freq)
         wanted, _ = denormalise(batch.picture)
-        magnitude, again = self.codec.magnitude(log_mel), self.codec.magnitude(heard)
+        again = heard if self.codec is self.standard else self.codec.encode(wave)[0]
         figures = {
             "lsd_db": metrics.log_spectral_distance_db(heard, wanted),
             "convergence": metrics.spectral_convergence(wave, batch.wave),
             "level_db": metrics.level_error_db(wave, batch.wave),
-            "consistency": metrics.consistency(magnitude, again),
+            "consistency": metrics.consistency(self.codec.magnitude(log_mel), self.codec.magnitude(again)),
             "liveliness": liveliness(heard.clamp_min(LOG_MEL_FLOOR), wanted, LOG_MEL_FLOOR),
         }
         return self._heard(wave, level_of(heard), batch.pitch, _plain(figures))
@@ -82,7 +93,7 @@ class Ear:
 
     def _sound(self, log_mel: Tensor, inst_freq: Tensor) -> tuple[Tensor, Tensor]:
         wave = self.codec.decode(log_mel, inst_freq)
-        return wave, self.codec.encode(wave)[0]
+        return wave, self.standard.encode(wave)[0]
 
     def _heard(self, wave: Tensor, level: Tensor, pitch: Tensor, figures: Figures) -> Heard:
         moving = modulation(wave, pitch)

@@ -87,22 +87,24 @@ def _levels_db(power: Tensor) -> tuple[Tensor, Tensor]:
 def _cents(spectrum: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor]:
     """(deviation of the strongest low partial in cents [B, points - 1], its amplitude there).
 
-    Instantaneous frequency is the step of phase from hop to hop; 4 ms are short enough that it has one reading.
+    Instantaneous frequency is the step of phase from hop to hop; 4 ms are short enough that it has one reading. The
+    three bins around the partial speak together: a swell alone turns the phase of a bin that lies to one side.
     """
     fundamental = torch.from_numpy(fundamentals_hz()).float()[pitch]
     numbers = torch.arange(1, int(PITCH_LIMIT_HZ / 32.0))
     partial_hz = fundamental[:, None] * numbers
-    bins = (partial_hz * WINDOW / RATE_HZ).round().long().clamp_max(spectrum.shape[1] - 1)
+    bins = (partial_hz * WINDOW / RATE_HZ).round().long().clamp_max(spectrum.shape[1] - 2)
     strength = spectrum.abs().square().mean(dim=2).gather(1, bins)
     strength = strength * ((partial_hz <= PITCH_LIMIT_HZ) | (numbers == 1))
     chosen = strength.argmax(dim=1, keepdim=True)
-    bin_ = bins.gather(1, chosen)
-    track = spectrum.gather(1, bin_[:, :, None].expand(-1, -1, spectrum.shape[2]))[:, 0]
-    expected = 2.0 * torch.pi * bin_.float() * HOP / WINDOW
-    turn = track[:, 1:] * (track[:, :-1].conj() * torch.polar(torch.ones_like(expected), -expected))
-    hz = (bin_.float() / WINDOW + turn.angle() / (2.0 * torch.pi * HOP)) * RATE_HZ
+    middle = bins.gather(1, chosen)
+    around = (middle + torch.arange(-1, 2))[:, :, None].expand(-1, -1, spectrum.shape[2])
+    track = spectrum.gather(1, around)
+    expected = 2.0 * torch.pi * middle.float() * HOP / WINDOW
+    turn = (track[:, :, 1:] * track[:, :, :-1].conj()).sum(dim=1) * torch.polar(torch.ones_like(expected), -expected)
+    hz = (middle.float() / WINDOW + turn.angle() / (2.0 * torch.pi * HOP)) * RATE_HZ
     nominal = partial_hz.gather(1, chosen)
-    return 1200.0 * torch.log2((hz / nominal).clamp(0.5, 2.0)), track[:, 1:].abs()
+    return 1200.0 * torch.log2((hz / nominal).clamp(0.5, 2.0)), track[:, 1, 1:].abs()
 
 
 def _power(course: Tensor, amplitude: Tensor | None = None) -> Tensor:

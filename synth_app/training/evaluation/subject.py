@@ -1,6 +1,6 @@
 """What is measured: a generator and its anchors, from a run's newest checkpoint or from an exported model's folder."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from synth_app.adapters.model_manifest import MANIFEST_NAME, Manifest, read_mani
 from synth_app.adapters.onnx_writer import read_arrays
 from synth_app.core.errors import SettingsError
 from synth_app.training.arrays import Arrays, load_arrays
+from synth_app.training.codec import TorchCodec, codec_for
 from synth_app.training.data import Dataset
 from synth_app.training.feed import Anchor, NoteFeed, anchors_of
 from synth_app.training.model import COLOURS, Generator, GeneratorConfig
+from synth_app.training.representation import Representation
 from synth_app.training.runs import load_voice
 from synth_app.training.voice import Voice
 
@@ -44,6 +46,12 @@ class Subject:
     def net_speaks(self) -> bool:
         """Whether the convolutions add anything."""
         return bool(self.generator.rgb.weight.any() or self.generator.rgb.bias.any())
+
+    @property
+    def codec(self) -> TorchCodec:
+        """What turns its pictures into sound."""
+        config = self.generator.config
+        return codec_for(config.representation, config.spectral)
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -94,8 +102,6 @@ def subject_of(
 
 def _from_model(source: Path, dataset: Dataset) -> tuple[Subject, Dataset]:
     manifest = read_manifest(source)
-    if manifest.phase_convention != "centred":
-        raise SettingsError(f"{source} is an imported model: only models trained by this program can be measured.")
     known = {(anchor.name, layer.velocity): layer.code for anchor in manifest.anchors for layer in anchor.layers}
     part = dataset.named([anchor.name for anchor in manifest.anchors])
     anchors = anchors_of(part)
@@ -121,11 +127,12 @@ def _config(manifest: Manifest, arrays: Arrays) -> GeneratorConfig:
         channels.append(arrays[name].shape[0])
     heads = "side.m1.weight" in arrays
     usual = GeneratorConfig(tuple(channels), manifest.latent_size, len(manifest.anchors[0].layers[0].code), heads)
+    representation = Representation("mel-magenta" if manifest.phase_convention == "magenta" else "mel-centred")
     if not heads:
-        return usual
+        return replace(usual, representation=representation)
     film = arrays.get("film.block1.conv0.scale.weight")
-    return GeneratorConfig(
-        usual.channels, usual.latent_size, usual.code_size, heads,
+    return replace(
+        usual, representation=representation,
         hidden=arrays["side.m1.weight"].shape[1], film=usual.film if film is None else film.shape[0],
         ranks=len(arrays["head.time.bias"]) // (COLOURS * usual.spectral.frames),
         partials=manifest.graph.partials, cosines=manifest.graph.cosines,
