@@ -85,16 +85,27 @@ def train(
 
 
 def evaluate(
-    run: RunOption = _RUN,
+    run: Annotated[Path, typer.Option("--run", help="Folder of a run, or of an exported model.")] = _RUN,
     dataset: DatasetOption = _DATASET,
     out: Annotated[Path, typer.Option("--out", help="Folder for the report and its pictures.")] = Path("runs/report"),
+    notes: Annotated[int, typer.Option("--notes", min=8, help="Notes to measure, of each kind.")] = 500,
+    draws: Annotated[int, typer.Option("--draws", min=1, help="Random timbres to measure.")] = 500,
+    column: Annotated[
+        Literal["default", "full"] | None,
+        typer.Option("--bar", help="Which bar to hold it against; by its width if not named."),
+    ] = None,
 ) -> None:
-    """Measure a trained generator: pitch, likeness to held-out notes, consistency, level."""
+    """Measure a generator on real notes and hold it against the bar: pitch, likeness, liveliness, variety."""
     need("torch", "scipy", "matplotlib")
-    from synth_app.training.evaluate import evaluate_model
+    from synth_app.training.evaluate import EvaluateOptions, evaluate_model
+    from synth_app.training.evaluation.measure import Amounts
+    from synth_app.training.evaluation.report import bar_lines
 
-    evaluate_model(run, dataset, out)
-    typer.echo(f"Wrote {out}.")
+    options = EvaluateOptions(Amounts(notes, draws), column)
+    with progress_bar("Listening to notes") as progress:
+        report = evaluate_model(run, dataset, out, options, progress)
+    typer.echo("\n".join(bar_lines(report)))
+    typer.echo(f"Wrote {out / 'report.md'}.")
 
 
 def export(

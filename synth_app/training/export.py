@@ -30,6 +30,7 @@ from synth_app.training.arrays import to_arrays
 from synth_app.training.codec import TorchCodec
 from synth_app.training.data import Dataset
 from synth_app.training.describe import Description, describe
+from synth_app.training.evaluation.report import as_markdown, read_report
 from synth_app.training.features import denormalise
 from synth_app.training.feed import NoteFeed
 from synth_app.training.harmonics import LOWEST_PITCH, PITCH_COUNT
@@ -87,7 +88,7 @@ def export_model(run: Path, dataset: Path, out: Path, report: Path | None = None
         "channels": list(checkpoint.config.model.channels), "convolutions_trained": net_is_trained(checkpoint),
         "sources": list(notes.sources),
     }  # fmt: skip
-    table = (report / "report.md").read_text().split("\n", 1)[1] if report is not None else ""
+    table = as_markdown(read_report(report)) if report is not None else ""
     attribution = f"Notes from {', '.join(notes.sources)}"[:ATTRIBUTION_LENGTH]
     if any("MuseScore_General" in source for source in notes.sources):
         attribution = "Notes from MuseScore_General (MIT, S. Christian Collins; FluidR3: Frank Wen); see NOTICE"
