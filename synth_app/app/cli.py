@@ -56,6 +56,7 @@ def build() -> typer.Typer:
     app.command("bench", rich_help_panel=LOOKING)(cli_machine.bench)
     app.command("dataset", rich_help_panel=TRAINING)(cli_training.dataset)
     app.command("train", rich_help_panel=TRAINING)(cli_training.train)
+    app.command("fit", rich_help_panel=TRAINING)(cli_training.fit)
     app.command("evaluate", rich_help_panel=TRAINING)(cli_training.evaluate)
     app.command("export", rich_help_panel=TRAINING)(cli_training.export)
     return app

@@ -33,8 +33,21 @@ def dataset(
         typer.Option("--every-preset", help="Take every melodic preset of the soundfonts, not the curated choice."),
     ] = False,
     made_up: Annotated[
-        bool, typer.Option("--made-up", help="Add instruments that are calculated rather than recorded.")
+        bool, typer.Option("--made-up", "--procedural", help="Add instruments that are calculated, not recorded.")
     ] = False,
+    velocity: Annotated[
+        list[int] | None,
+        typer.Option("--velocity", min=1, max=127, help="A stroke to play (45 and 112 if not given); up to four."),
+    ] = None,
+    instruments: Annotated[
+        int | None,
+        typer.Option(
+            "--instruments", min=1, help="Train on so many, from all families alike; later, list more of them."
+        ),
+    ] = None,
+    of: Annotated[
+        Path | None, typer.Option("--of", help="Render nothing: list instruments of this finished data set.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Draws the notes that training never sees.")] = 1,
 ) -> None:
     """Make a data set: notes of many instruments, in tune and of one loudness.
@@ -42,46 +55,102 @@ def dataset(
     On Debian, free soundfonts come in the packages musescore-general-soundfont-small and fluid-soundfont-gm.
     """
     need("fluidsynth", "scipy")
-    from synth_app.training.data import BuildOptions, build_dataset
+    from synth_app.training.data import BuildOptions, build_dataset, take_from
 
-    choice: Literal["curated", "all"] = "all" if every_preset else "curated"
-    options = BuildOptions(
-        out_dir=out,
-        soundfonts=tuple(soundfont or ()),
-        choice=choice,
-        nsynth=tuple(nsynth or ()),
-        wave_folders=tuple(waves or ()),
-        procedural=made_up,
-        seed=seed,
-    )
-    with progress_bar("Rendering notes") as progress:
-        built = build_dataset(options, lambda _name, done, total: progress(done / max(total, 1)))
-    typer.echo(f"{out} holds {len(built.instruments)} instruments. Next: synth-app train --dataset {out}")
+    if of is not None:
+        built = take_from(of, out, instruments or 0)
+    else:
+        choice: Literal["curated", "all"] = "all" if every_preset else "curated"
+        options = BuildOptions(
+            out_dir=out,
+            soundfonts=tuple(soundfont or ()),
+            choice=choice,
+            nsynth=tuple(nsynth or ()),
+            wave_folders=tuple(waves or ()),
+            procedural=made_up,
+            velocities=tuple(sorted(velocity)) if velocity else (45, 112),
+            instruments=instruments or 0,
+            seed=seed,
+        )
+        with progress_bar("Rendering notes") as progress:
+            built = build_dataset(options, lambda _name, done, total: progress(done / max(total, 1)))
+    typer.echo(f"{out} holds {built.summary}. Next: synth-app train --dataset {out}")
 
 
 def train(
     dataset: DatasetOption = _DATASET,
     run: RunOption = _RUN,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Processor threads to use.")] = 2,
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            "--plan",
+            help="default, heads, coarse, net, adversarial, paper, or a TOML or JSON file (docs/training.md). "
+            "Not needed to go on with a run.",
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", help="Begin a new run with this model's weights and timbres; the plan is then net."),
+    ] = None,
+    width: Annotated[
+        Literal["half", "full"] | None, typer.Option("--width", help="Channels: half of GANSynth's, or all of them.")
+    ] = None,
+    representation: Annotated[
+        Literal["mel-centred", "mel-magenta", "if", "phase"] | None,
+        typer.Option("--representation", help="What is painted; the instrument plays the two with mel."),
+    ] = None,
+    low_resolution: Annotated[
+        bool, typer.Option("--low-resolution", help="256 frames of 512 bins, not 128 of 1024; for comparisons.")
+    ] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="auto takes a CUDA device if there is one.")
+    ] = "auto",
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Processor threads to use (CPU).")] = 2,
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures/--no-pictures", help="Make all pictures first (0.5 MB a note on disk), or as needed."),
+    ] = True,
     samples: Annotated[
         int | None,
         typer.Option("--samples", min=1, help="Pause after so many notes; the same command goes on from there."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="One seed gives one result.")] = 1,
+    seed: Annotated[int | None, typer.Option("--seed", help="One seed gives one result (1 if not given).")] = None,
 ) -> None:
-    """Train a generator, or go on from the last checkpoint of a run that was interrupted."""
+    """Train a generator, or go on from the last checkpoint of a run that was interrupted.
+
+    A run remembers its plan: to go on with it, name the run and nothing else. To go on from a finished model, name it
+    with --start. Training runs at low priority; Ctrl-C pauses it and keeps what was learnt.
+    """
     need("torch")
-    from synth_app.training.config import TrainConfig
+    from synth_app.training.choose import Choice, choose_config, choose_device
     from synth_app.training.loop import TrainOptions
     from synth_app.training.loop import train as run_training
 
-    config = TrainConfig(seed=seed)
-    options = TrainOptions(dataset=dataset, run=run, threads=threads, samples=samples)
-    say(f"Training on {dataset}; checkpoints and log in {run}.")
+    choice = Choice(plan, start, width, representation, low_resolution, seed)
+    config = choose_config(choice, run)
+    place = choose_device(device)
+    options = TrainOptions(
+        dataset=dataset, run=run, threads=threads, samples=samples, start=start, device=place, pictures=pictures
+    )
+    say(f"Training on {dataset} ({place}); checkpoints and log in {run}.")
     goal = min(config.samples, samples or config.samples)
     with progress_bar(f"{goal} notes") as progress:
         checkpoint = run_training(config, options, lambda line: progress(line["samples"] / goal))
     typer.echo(f"Wrote {checkpoint}. Next: synth-app export --run {run} --out models/NAME")
+
+
+def fit(
+    waves: Annotated[Path, typer.Argument(help="A folder of WAVs named by pitch, or of such folders.")],
+    model: Annotated[Path, typer.Option("--model", help="The model's folder; its model.toml gets the new anchors.")],
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Of the descent.")] = 200,
+    notes: Annotated[int, typer.Option("--notes", min=1, help="To listen to, spread over the range.")] = 8,
+) -> None:
+    """Find recorded sounds in a model that was never trained on them, and add them to its anchors."""
+    need("torch", "scipy")
+    from synth_app.training.fit import FitOptions, add_recordings
+
+    for name, found in add_recordings(model, waves, FitOptions(steps=steps, notes=notes)).items():
+        typer.echo(f"{name}: loss {found.before:.4f} at the nearest anchor, {found.after:.4f} after {steps} steps.")
 
 
 def evaluate(

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from synth_app.core.errors import SettingsError
 from synth_app.training.checkpoint import saved_config
 from synth_app.training.config import TrainConfig
@@ -56,6 +58,18 @@ def choose_config(choice: Choice, run: Path) -> TrainConfig:
     if choice.shapes:
         config = replace(config, model=_shaped(config, choice))
     return config if choice.seed is None else replace(config, seed=choice.seed)
+
+
+def choose_device(wish: Literal["auto", "cpu", "cuda"]) -> str:
+    """ "cuda" or "cpu".
+
+    Raises:
+        SettingsError: CUDA is wanted and not there.
+    """
+    there = torch.cuda.is_available()
+    if wish == "cuda" and not there:
+        raise SettingsError("There is no CUDA device that torch can use: install its driver, or say --device cpu.")
+    return "cuda" if there and wish != "cpu" else "cpu"
 
 
 def _continued(choice: Choice, run: Path, saved: TrainConfig) -> TrainConfig:

@@ -6,7 +6,7 @@ a player would open it, and its note is compared with torch's.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -25,15 +25,16 @@ from synth_app.adapters.model_manifest import (
 )
 from synth_app.adapters.model_store import verify_model
 from synth_app.adapters.onnx_writer import GraphOptions, write_graph
-from synth_app.core.errors import ModelError
+from synth_app.core.errors import ModelError, SettingsError
 from synth_app.training.arrays import to_arrays
-from synth_app.training.codec import TorchCodec
+from synth_app.training.codec import codec_for
 from synth_app.training.data import Dataset
 from synth_app.training.describe import Description, describe
 from synth_app.training.evaluation.report import as_markdown, read_report
 from synth_app.training.features import denormalise
 from synth_app.training.feed import NoteFeed
 from synth_app.training.harmonics import LOWEST_PITCH, PITCH_COUNT
+from synth_app.training.representation import Representation
 from synth_app.training.runs import load_voice, net_is_trained
 from synth_app.training.voice import Voice
 
@@ -103,10 +104,17 @@ def export_voice(voice: Voice, feed: NoteFeed, options: ExportOptions) -> Manife
 
     Raises:
         ModelError: the written model does not play what torch plays.
+        SettingsError: the instrument has no decoder for what the voice paints.
     """
-    options.out_dir.mkdir(parents=True, exist_ok=True)
     config = voice.generator.config
-    graph = write_graph(to_arrays(voice.generator), GraphOptions(config.partials, config.cosines), "fp16")
+    if config.representation.convention is None:
+        raise SettingsError(
+            f"The instrument has no decoder for the representation {config.representation.name!r}: export voices that "
+            "paint mel-centred or mel-magenta at high resolution."
+        )
+    options.out_dir.mkdir(parents=True, exist_ok=True)
+    precision = _precision(config.representation)
+    graph = write_graph(to_arrays(voice.generator), GraphOptions(config.partials, config.cosines), precision)
     (options.out_dir / GRAPH_NAME).write_bytes(graph)
     manifest = _manifest(voice, feed, options)
     write_manifest(options.out_dir, manifest)
@@ -128,13 +136,19 @@ def _manifest(voice: Voice, feed: NoteFeed, options: ExportOptions) -> Manifest:
     return Manifest(
         name=options.name, description=options.description, licence=options.licence, attribution=options.attribution,
         latent_size=config.latent_size, lowest_pitch=LOWEST_PITCH, highest_pitch=LOWEST_PITCH + PITCH_COUNT - 1,
-        phase_convention="centred", shared_tail=tail, anchors=anchors, training=options.facts,
+        phase_convention=config.representation.convention or "centred", shared_tail=tail, anchors=anchors,
+        training=options.facts,
         graph=GraphTable(
-            sha256=file_sha256(options.out_dir / GRAPH_NAME), precision="fp16",
+            sha256=file_sha256(options.out_dir / GRAPH_NAME), precision=_precision(config.representation),
             partials=config.partials, cosines=config.cosines,
         ),
         check=CheckTable(anchor=first.name, layer=0, pitch=CHECK_PITCH, rms=rms),
     )  # fmt: skip
+
+
+def _precision(representation: Representation) -> Literal["fp16", "fp32"]:
+    """Half the bytes do for us. Magenta's decoder sums every bin's phase alone, so rounding adds up over a note."""
+    return "fp32" if representation.kind == "mel-magenta" else "fp16"
 
 
 def _anchors(feed: NoteFeed, codes: NDArray[np.float64]) -> list[AnchorTable]:
@@ -160,7 +174,8 @@ def _torch_note(voice: Voice, latent: NDArray[np.float32]) -> tuple[NDArray[np.f
     """(normalised picture [2, T, F], RMS of the decoded wave) of the fixed note."""
     pitch = torch.tensor([CHECK_PITCH - LOWEST_PITCH])
     picture = voice.generator(torch.from_numpy(latent)[None], pitch)
-    wave = TorchCodec(voice.generator.config.spectral, "centred").decode(*denormalise(picture))
+    config = voice.generator.config
+    wave = codec_for(config.representation, config.spectral).decode(*denormalise(picture))
     return picture[0].numpy(), float(wave.square().mean().sqrt())
 
 
