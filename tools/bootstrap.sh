@@ -125,9 +125,9 @@ sync_venv() {
   if [ -z "${SSL_CERT_FILE:-}" ] && [ -r /etc/ssl/certs/ca-certificates.crt ]; then
     export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
   fi
-  local quiet=()
-  if [ -x .venv/bin/python ]; then quiet=(--quiet); else say "Setting up .venv (once; some minutes on a slow line) ..."; fi
-  env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT="$ROOT/.venv" "$UV" sync --locked --inexact "${quiet[@]}" "$@"
+  local how=(--compile-bytecode)  # once: without it the first starts of the program take seconds longer
+  if [ -x .venv/bin/python ]; then how=(--quiet); else say "Setting up .venv (once; some minutes on a slow line) ..."; fi
+  env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT="$ROOT/.venv" "$UV" sync --locked --inexact "${how[@]}" "$@"
 }
 
 # bootstrap PACKAGE... -- SYNC_ARGUMENT...: all of the above.
