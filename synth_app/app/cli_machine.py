@@ -70,12 +70,15 @@ def bench(
     ] = None,
     model: ModelOption = "",
     memory_minutes: Annotated[
-        float, typer.Option("--memory-minutes", min=0.0, help="How long to play at random; 0 is one minute.")
+        float,
+        typer.Option(
+            "--memory-minutes", min=0.0, help="How long to play at random (10, or 60 for an hour); 0 is one minute."
+        ),
     ] = 0.0,
 ) -> None:
     """Measure the callback, the generator, start-up, latency, jitter and memory on this machine.
 
-    Takes a quarter of an hour; --quick and --only take less. A scenario that needs what is not at hand (a JACK server,
+    Takes some twelve minutes; --quick and --only take less. A scenario that needs what is not at hand (a JACK server,
     CUDA) says so in the table.
     """
     from synth_app.app.bench.run import run_bench

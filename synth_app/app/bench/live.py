@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from synth_app.app.bench.callback import BLOCKS, row_of
 from synth_app.app.bench.jackd import Child, ask_child, dummy_server
+from synth_app.app.bench.notes import whole_note_ms
 from synth_app.app.bench.rows import MEDIAN, ONLY, P95, WORST, Reach, Row, measured, single, skip
 from synth_app.app.bench.setting import CannotMeasureError, Setting, Subject
 from synth_app.app.bench.slider import PATIENCE_S
@@ -24,6 +25,7 @@ CACHED = "A cached key (whole program, JACK, 48 kHz, 128 frames)"
 HELD = "A slider moved under 8 held notes (whole program, JACK, 48 kHz, 128 frames)"
 COLD = "Cold keys (whole program, JACK, 48 kHz, 128 frames, nothing rendered ahead)"
 MEMORY = "Memory under random play (whole program, default settings)"
+POSTED = "RtMidi's stamp to START posted"
 PERIOD = 128
 _KEY, _VELOCITY = 60, 100
 _MORPH_CONTROLLER = 16
@@ -40,7 +42,7 @@ def stream_callbacks(setting: Setting) -> Sequence[Row]:
         setting.say(f"callbacks on JACK's thread, {frames} frames")
         with dummy_server(setting.folder, frames) as env:
             for compiled, name in ((True, "compiled"), (False, "the same in numpy")):
-                what = {"seconds": setting.times(8, 2), "seed": setting.seed, "compiled": compiled}
+                what = {"seconds": setting.times(6, 2), "seed": setting.seed, "compiled": compiled}
                 answer = ask_child("stream", what, env, setting.folder)
                 durations = np.array(answer["durations_us"])
                 rows.append(row_of(f"{frames} frames on a JACK stream, {name}", durations, frames, judged=compiled))
@@ -51,7 +53,7 @@ def start_up(setting: Setting) -> Sequence[Row]:
     """From starting the process to its ``ready`` line."""
     with dummy_server(setting.folder, PERIOD) as env:
         warm = []
-        for i in range(setting.times(6, 1)):
+        for i in range(setting.times(4, 1)):
             setting.say(f"start-up, {i + 1}")
             warm.append(_start(setting, env))
         rows = [measured(START, "to the ready line, warm", warm, "s", Reach(WORST, 3.0))]
@@ -93,11 +95,11 @@ def _cached_key(setting: Setting, panel: bool) -> list[Row]:
     rng = np.random.default_rng(setting.seed)
     messages: list[Message] = []
     at_s = 0.2
-    for _ in range(setting.times(400, 12)):
+    for _ in range(setting.times(300, 12)):
         messages += [(at_s, [0x90, _KEY, _VELOCITY]), (at_s + 0.06, [0x80, _KEY, 0])]
         at_s += float(rng.uniform(0.13, 0.17))
     what = {"model": setting.model, "ahead": True, "template": str(template), "key": _KEY, "velocity": _VELOCITY,
-            "patience_s": setting.times(90, 8), "panel": panel}  # fmt: skip
+            "patience_s": setting.times(45, 8), "panel": panel}  # fmt: skip
     with (
         dummy_server(setting.folder, PERIOD) as env,
         Child("instrument", what, env, setting.folder) as instrument,
@@ -179,6 +181,11 @@ def cold_keys(setting: Setting) -> Sequence[Row]:
                 instrument.answer()
                 rows += _cold_single(setting, subject, _Hands(setting, instrument, env))
                 rows += _cold_chords(setting, subject, _Hands(setting, instrument, env))
+            whole_ms = whole_note_ms(setting, subject)
+            name = f"{subject.name}: stamp to START posted over a whole note to sound ({whole_ms:.0f} ms)"
+            posted = next(row.median for row in rows if row.name == f"{subject.name}: {POSTED}")
+            if posted is not None:
+                rows.append(single(COLD, name, posted / whole_ms, "ratio"))
     return rows
 
 
@@ -204,18 +211,18 @@ class _Hands:
 
 
 def _cold_single(setting: Setting, subject: Subject, hands: _Hands) -> list[Row]:
-    report = hands.play(_cold_messages(setting.times(60, 4), 1, 0.7, first_controller=8))
+    report = hands.play(_cold_messages(setting.times(50, 4), 1, 0.7, first_controller=8))
     reach = Reach(P95, 12.0 if subject.wide else 5.0) if subject.judged else None
     posted = np.array(report["posted_ms"])
     note = f"{report['starved']} voices starved"
     return [
-        measured(COLD, f"{subject.name}: RtMidi's stamp to START posted", posted, "ms", reach, note),
+        measured(COLD, f"{subject.name}: {POSTED}", posted, "ms", reach, note),
         measured(COLD, f"{subject.name}: stamp to its sample's place in the mix", report["delays_ms"], "ms"),
     ]
 
 
 def _cold_chords(setting: Setting, subject: Subject, hands: _Hands) -> list[Row]:
-    report = hands.play(_cold_messages(setting.times(14, 1), 8, 3.0, first_controller=70))
+    report = hands.play(_cold_messages(setting.times(12, 1), 8, 3.0, first_controller=70))
     delays = np.array(report["delays_ms"])
     begins = np.flatnonzero(np.diff(report["stamps_ms"], prepend=-1e9) > 1000.0)
     last = [chord.max() for chord in np.split(delays, begins[1:]) if len(chord) == 8]
@@ -251,8 +258,8 @@ def held_notes(setting: Setting) -> Sequence[Row]:
     with dummy_server(setting.folder, PERIOD) as env:
         for subject in setting.subjects:
             setting.say(f"a slider under held notes: {subject.name}")
-            sweep_s = setting.times(60, 1)
-            what = {"model": str(subject.directory), "jumps": setting.times(20, 1), "sweep_s": sweep_s}
+            sweep_s = setting.times(20 if subject.wide else 60, 1)
+            what = {"model": str(subject.directory), "jumps": setting.times(15, 1), "sweep_s": sweep_s}
             answer = ask_child("slider", {**what, "seed": setting.seed}, env, setting.folder)
             changes = [jump for jump in answer["changes_ms"] if jump]
             if not changes:

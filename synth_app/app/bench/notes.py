@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from synth_app.adapters.frame_store import FrameStore
+from synth_app.adapters.generator_kept import KeptGenerator
 from synth_app.adapters.generator_onnx import cuda_missing, open_generator
 from synth_app.adapters.generator_reference import ReferenceGenerator
 from synth_app.app.bench.rows import MEDIAN, P95, WORST, Reach, Row, measured, single, skip
@@ -39,6 +41,7 @@ PEER = "The closest live peer, re-made"
 GPU = "GPU"
 RATE_HZ = 48_000
 PEER_NOTES = 11
+_KEPT_BYTES = 100 << 20
 _WHOLE, _SLICES = (0, 128), ((3, 10), (3, 7), (10, 26))
 
 Work = Callable[[NDArray[np.float32], NDArray[np.int64]], object]
@@ -111,26 +114,65 @@ def _sound(finisher: Finisher, generator: Generator, latents: NDArray[np.float32
     finisher.extend(note, generator, finisher.frames)
 
 
+def whole_note_ms(setting: Setting, subject: Subject) -> float:
+    """Latent to sound of a whole note, the median of a few."""
+    generator, _ = open_subject(subject)
+    finisher = Finisher(generator.info, RATE_HZ)
+    times = _in_turns({"sound": lambda z, p: _sound(finisher, generator, z, p)}, setting, setting.times(9, 2))
+    generator.close()
+    return float(np.median(times["sound"]))
+
+
 def new_timbre(setting: Setting) -> Sequence[Row]:
-    """From a moved morph to the first slice of every key, through planner and worker, nothing else to do."""
+    """From a moved morph to the first slice of every key, through planner and worker, nothing else to do.
+
+    Then once more as after a restart: the same timbre as that of a preset that was loaded before.
+    """
     rows = []
     for subject in setting.subjects:
         setting.say(f"{TIMBRE}: {subject.name}")
         generator, anchors = open_subject(subject)
         palette = Palette(fallback_patch(anchors), anchors, generator.info)
         rng = np.random.default_rng(setting.seed)
-        seconds = [_first_slices(generator, palette, rng) for _ in range(setting.times(5, 1))]
+        turns = setting.times(5, 1)
+        seconds = np.array([_first_slices(generator, palette, _somewhere(palette, rng)) for _ in range(turns)])
+        again = np.array(_from_disk(setting, generator, palette, _somewhere(palette, rng), turns))
         generator.close()
         reach = Reach(MEDIAN, 1.0 if subject.wide else 0.3) if subject.judged else None
-        rows.append(measured(TIMBRE, f"{subject.name}: first slices of all 61 keys, decoded", seconds, "s", reach))
+        name = f"{subject.name}: first slices of all 61 keys, decoded"
+        rows += [
+            measured(TIMBRE, name, seconds, "s", reach),
+            measured(TIMBRE, f"{subject.name}: the same from disk, a preset's second time", again, "s"),
+            single(
+                TIMBRE, f"{subject.name}: the second time over the first", float(np.median(again / seconds)), "ratio"
+            ),
+        ]
     return rows
 
 
-def _first_slices(generator: Generator, palette: Palette, rng: np.random.Generator) -> float:
+def _somewhere(palette: Palette, rng: np.random.Generator) -> tuple[float, ...]:
+    return tuple(float(weight) for weight in rng.uniform(0.1, 1.0, len(palette.patch.anchors)))
+
+
+def _from_disk(
+    setting: Setting, generator: Generator, palette: Palette, weights: tuple[float, ...], turns: int
+) -> list[float]:
+    """Seconds for each of some starts after one in which the timbre was rendered and kept."""
+    latents = [palette.latent(weights, zone)[0] for zone in range(len(palette.zone_velocities))]
+    seconds = []
+    for _ in range(turns + 1):
+        store = FrameStore(setting.folder / "notes", _KEPT_BYTES)
+        kept = KeptGenerator(generator, store)
+        kept.keep(latents)
+        seconds.append(_first_slices(kept, palette, weights))
+        store.close()
+    return seconds[1:]
+
+
+def _first_slices(generator: Generator, palette: Palette, weights: tuple[float, ...]) -> float:
     memory = MixerMemory(RATE_HZ)
     core = build_core(generator, palette, {}, memory, FileClock(memory), Inbox(), delay_frames=0, live=True)
     core.control.step(0, ())
-    weights = tuple(float(weight) for weight in rng.uniform(0.1, 1.0, len(palette.patch.anchors)))
     began = time.perf_counter()
     core.control.step(1_000_000_000, [SetMorph(1_000_000_000, weights)])
     core.control.step(2_000_000_000, ())  # the plan is due by now
@@ -211,38 +253,41 @@ def closest_peer(setting: Setting) -> Sequence[Row]:
 
 
 def gpu(setting: Setting) -> Sequence[Row]:
-    """One note and a keyboard of notes on CUDA, and what a minute of idleness does to the next note."""
+    """One note and a keyboard of notes on CUDA, and what a minute of idleness does to the next notes."""
     subject = setting.subjects[0]
     names = (
-        "one note, latent to sound",
-        "61 notes, latent to spectra",
-        "one note after a minute idle, over continuous",
+        "one note, latent to samples",
+        "61 notes, latents to samples",
+        "one note after a minute idle, worst of ten, over continuous",
     )
     reaches = (Reach(P95, 2.0), Reach(P95, 30.0), Reach(WORST, 2.0))
     units = ("ms", "ms", "times")
     why = cuda_missing()
     if why:
-        return [skip(GPU, n, f"no CUDA here: {why}", u, r) for n, u, r in zip(names, units, reaches, strict=True)]
+        skipped = f"no GPU at hand: {why}"
+        return [skip(GPU, n, skipped, u, r) for n, u, r in zip(names, units, reaches, strict=True)]
     try:
         generator = open_generator(subject.directory, "cuda")
     except Exception as error:
         raise CannotMeasureError(f"CUDA could not be started ({error})") from error
-    finisher = Finisher(generator.info, RATE_HZ)
     rng = np.random.default_rng(setting.seed)
     keyboard = np.arange(24, 85)
 
-    def sound() -> float:
-        return _timed_ms(lambda: _sound(finisher, generator, random_latents(rng, 1), rng.integers(24, 85, 1)))
+    def sound(pitches: NDArray[np.int64]) -> float:
+        latents = random_latents(rng, len(pitches))
+        return _timed_ms(lambda: generator.sound(latents, pitches, RATE_HZ // generator.info.sample_rate_hz))
 
-    _repeat(sound, 10)
-    one = _repeat(sound, setting.times(200, 5))
-    many = _repeat(
-        lambda: _timed_ms(lambda: generator.render(random_latents(rng, 61), keyboard, *_WHOLE)), setting.times(30, 2)
-    )
+    def one_note() -> float:
+        return sound(rng.integers(24, 85, 1))
+
+    _repeat(one_note, 10)
+    one = _repeat(one_note, setting.times(200, 5))
+    sound(keyboard)
+    many = _repeat(lambda: sound(keyboard), setting.times(30, 2))
     time.sleep(setting.times(60, 1))
-    after = sound()
+    after = max(_repeat(one_note, 10))
     generator.close()
-    values = (one, many, [after / float(np.median(one))])
+    values = (one, many, [after / float(np.percentile(one, 99))])
     return [
         measured(GPU, f"{subject.name}: {n}", v, u, r if subject.judged else None)
         for n, v, u, r in zip(names, values, units, reaches, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 import time
@@ -19,6 +20,8 @@ from synth_app.app.bench.setting import Scenario, Setting
 from synth_app.app.bench.show import print_report, write_json, write_markdown
 from synth_app.app.bench.subjects import default_model_installed, make_subjects
 from synth_app.core.errors import SynthAppError
+
+log = logging.getLogger(__name__)
 
 MEMORY_S, QUICK_MEMORY_S = 60.0, 4.0
 PIPED_WIDTH = 170
@@ -121,5 +124,8 @@ def _run(entry: Entry, setting: Setting) -> list[Row]:
         rows = list(entry.scenario(setting))
     except SynthAppError as error:
         return [skip(entry.group, entry.name, str(error).rstrip("."))]
+    except Exception as error:  # one scenario that is broken shall not cost the figures of the others
+        log.exception("the scenario %r failed", entry.name)
+        return [skip(entry.group, entry.name, f"it failed ({error!r})")]
     share = meter.share() if entry.name != "published" else None
     return [replace(row, others_cpu=share) for row in rows]

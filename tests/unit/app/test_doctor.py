@@ -76,3 +76,53 @@ def test_exit_code_1_on_a_machine_that_cannot_play(tmp_path: Path) -> None:
     assert result.returncode == (1 if fails else 0)
     assert any(" audio: " in line for line in lines)
     assert result.stderr == ""
+
+
+# -- what runs the generator, and what is kept -----------------------------------------------------------------------
+
+
+def _settings(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (folder / "synth_app").mkdir(exist_ok=True)
+    (folder / "synth_app" / "settings.toml").write_text(text)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+
+
+def test_it_says_what_runs_the_generator_and_why_nothing_better(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _settings(tmp_path, monkeypatch, "")
+    monkeypatch.setattr("synth_app.adapters.generator_onnx.cuda_missing", lambda: "no NVIDIA driver is installed")
+    monkeypatch.setattr(doctor.machine, "multiplies_in_bfloat16", lambda: True)
+    monkeypatch.setattr(doctor, "openvino_missing", lambda: "OpenVINO is not installed")
+    finding = doctor.check_provider()
+    assert finding.state is State.OK
+    assert finding.detail.startswith("CPU, ")
+    assert "no NVIDIA driver is installed" in finding.detail
+    assert "--provider openvino" in finding.detail
+    assert "OpenVINO is not installed" in finding.detail
+    monkeypatch.setattr(doctor.machine, "multiplies_in_bfloat16", lambda: False)
+    assert "openvino" not in doctor.check_provider().detail.lower()
+
+
+def test_a_provider_that_is_not_to_be_had_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _settings(tmp_path, monkeypatch, 'provider = "cuda"')
+    monkeypatch.setattr("synth_app.adapters.generator_onnx.cuda_missing", lambda: "no NVIDIA driver is installed")
+    finding = doctor.check_provider()
+    assert finding.state is State.WARN
+    assert "cuda is not to be had: no NVIDIA driver" in finding.detail
+    assert finding.cure
+
+
+def test_it_says_what_is_kept_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    _settings(tmp_path, monkeypatch, "cache_mb = 20")
+    assert "none yet; up to 20 MB" in doctor.check_notes().detail
+    (tmp_path / "synth_app" / "notes" / "ab").mkdir(parents=True)
+    (tmp_path / "synth_app" / "notes" / "ab" / "x.frames").write_bytes(bytes(3 << 20))
+    finding = doctor.check_notes()
+    assert finding.state is State.OK
+    assert "3 of 20 MB" in finding.detail
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    assert doctor.check_notes().state is State.WARN
+    _settings(tmp_path, monkeypatch, "cache_mb = 0")
+    assert "none are kept" in doctor.check_notes().detail
