@@ -110,6 +110,10 @@ def train(
         bool,
         typer.Option("--pictures/--no-pictures", help="Make all pictures first (0.5 MB a note on disk), or as needed."),
     ] = True,
+    compile_loops: Annotated[
+        bool,
+        typer.Option("--compile/--no-compile", help="Fuse loops with a C++ compiler: minutes at first, faster after."),
+    ] = True,
     samples: Annotated[
         int | None,
         typer.Option("--samples", min=1, help="Pause after so many notes; the same command goes on from there."),
@@ -130,7 +134,14 @@ def train(
     config = choose_config(choice, run)
     place = choose_device(device)
     options = TrainOptions(
-        dataset=dataset, run=run, threads=threads, samples=samples, start=start, device=place, pictures=pictures
+        dataset=dataset,
+        run=run,
+        threads=threads,
+        samples=samples,
+        start=start,
+        device=place,
+        pictures=pictures,
+        compile=compile_loops,
     )
     say(f"Training on {dataset} ({place}); checkpoints and log in {run}.")
     goal = min(config.samples, samples or config.samples)
