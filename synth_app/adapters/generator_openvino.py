@@ -1,7 +1,7 @@
 """The generator on OpenVINO: another runtime for processors, quicker than ONNX Runtime where they multiply in bfloat16.
 
 It runs the model file's own graph, slices included. Left to itself it computes in bfloat16 on processors that have
-instructions for it, and in float32 elsewhere; in bfloat16 the sound is a little another one (ADR 11), so those notes
+instructions for it, and in float32 elsewhere; in bfloat16 the sound is a little another one (ADR 13), so those notes
 have an identity of their own and are never mixed with the others. The package is an extra and imported here alone, when
 it is asked for.
 """
