@@ -74,8 +74,10 @@ def load_arrays(generator: Generator, arrays: Arrays) -> None:
         else:
             plain = np.array(array, np.float32)
             if name in PITCH_READERS:
-                plain[-PITCH_COUNT:] = np.linalg.solve(generator.pitch_codes.double().numpy(), plain[-PITCH_COUNT:])
-            value.copy_(torch.from_numpy(plain) / scale)
+                plain[-PITCH_COUNT:] = np.linalg.solve(
+                    generator.pitch_codes.double().cpu().numpy(), plain[-PITCH_COUNT:]
+                )
+            value.copy_(torch.from_numpy(plain).to(value.device) / scale)
 
 
 def _folded(generator: Generator) -> dict[str, tuple[Tensor, Tensor | float]]:

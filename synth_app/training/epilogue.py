@@ -5,6 +5,9 @@ than the convolution itself. ``shaped`` therefore has a backward pass of its own
 output and computes the rest again. It is compiled into single loops where a C++ compiler is at hand.
 """
 
+import importlib.util
+import os
+import shutil
 from collections.abc import Callable
 
 import torch
@@ -41,6 +44,14 @@ def shaped(y: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
 def compiled_shaped() -> Shaped:
     """``shaped`` as fused loops, built at the first use of each shape (seconds each)."""
     return torch.compile(shaped, dynamic=False)
+
+
+def compiler_at_hand(device: str) -> bool:
+    """Whether loops can be fused for a device: a C++ compiler for the CPU; Triton and a C compiler for CUDA."""
+    if device == "cpu":
+        return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "c++", "clang++"))
+    triton = importlib.util.find_spec("triton") is not None
+    return triton and any(shutil.which(name) for name in (os.environ.get("CC", "gcc"), "cc", "clang"))
 
 
 def prepare_thread() -> None:

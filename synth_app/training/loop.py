@@ -33,7 +33,7 @@ from synth_app.training.codec import codec_for
 from synth_app.training.config import TrainConfig
 from synth_app.training.data import Dataset
 from synth_app.training.ema import Average
-from synth_app.training.epilogue import prepare_thread
+from synth_app.training.epilogue import compiler_at_hand, prepare_thread
 from synth_app.training.features import make_pictures
 from synth_app.training.feed import NoteFeed, ResidentFeed
 from synth_app.training.memory import keep_freed_memory
@@ -62,7 +62,7 @@ class TrainOptions:
             CPU, where reading finished pictures from disk costs less (``None`` chooses).
         pictures: make the pictures of the whole data set before training, 0.5 MB a note on disk; otherwise they are
             made again for each step, which costs the CPU some 20 ms a note.
-        compile: build fused loops with the C++ compiler of this machine.
+        compile: build fused loops, if this machine has a compiler for the device.
     """
 
     dataset: Path
@@ -98,7 +98,7 @@ def train(config: TrainConfig, options: TrainOptions, report: Report | None = No
     run = Run(config, dataset, _feed(config, options, dataset, device), options.device)
     if not resume(run, options.run) and options.start is not None:
         start_from_model(run, options.start)
-    if options.compile:
+    if options.compile and compiler_at_hand(device.type):
         run.compile()
     with suppress(KeyboardInterrupt):  # a pause: what was learnt is saved below
         _learn(run, options, min(config.samples, options.samples or config.samples), report)

@@ -108,6 +108,7 @@ def start_from_data(voice: Voice, feed: NoteFeed, seed: int) -> None:
     for anchor in range(count):
         rows = np.flatnonzero(feed.table[:, 0] == anchor)
         batch = feed.load(rng.choice(rows, min(SUMMARY_NOTES * 2, len(rows)), replace=False))
+        batch = batch.to(level.device)
         for pitch, picture in zip(batch.pitch.tolist(), batch.picture, strict=True):
             level[pitch] += picture[0].mean(dim=0)
             weight[pitch] += 1.0
