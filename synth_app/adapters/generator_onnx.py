@@ -50,7 +50,7 @@ class OnnxGenerator:
     Args:
         directory: holds ``model.toml`` and the graph.
         provider: one of :data:`PROVIDERS`; "auto" is CUDA where it works, else the CPU.
-        threads: of the CPU; 0 = one for each core up to 4.
+        threads: of the CPU; 0 = :func:`render_threads`.
         on_fallback: told, once, in one sentence, when a lost device was replaced by the CPU.
 
     Attributes:
@@ -65,7 +65,7 @@ class OnnxGenerator:
         self.manifest = read_manifest(directory)
         self.fallback_reason = ""
         self._on_fallback = on_fallback
-        self._threads = threads or min(4, os.cpu_count() or 1)
+        self._threads = threads or render_threads(os.cpu_count() or 1)
         self._graph = _read_graph(directory / self.manifest.graph.file)
         self._spare: Engine | None = None  # the CPU, ready to go on where a device was lost
         self._engine: Engine | None = self._open(provider)
@@ -175,6 +175,13 @@ class OnnxGenerator:
             raise ValueError(f"frames {start}..{stop} are not within 0..{m.frames}")
         if len(pitches) == 0 or pitches.min() < m.lowest_pitch or pitches.max() > m.highest_pitch:
             raise ValueError(f"pitches must be within {m.lowest_pitch}..{m.highest_pitch}")
+
+
+def render_threads(cores: int) -> int:
+    """How many threads render on so many cores: at most 4, and one core is left to audio and MIDI where there are more
+    than two. Of two, both render: they step back behind everything else, and a key would sound a good deal later.
+    """
+    return min(4, cores - 1 if cores > 2 else cores)
 
 
 def open_generator(directory: Path, provider: str = "auto", threads: int = 0,

@@ -95,6 +95,16 @@ _TABLE = (
         "MIDI controller that moves the morph from the first anchor to the last.",
     ),
     ParamSpec("polyphony", "Polyphony", 1.0, 64.0, 64.0, "voices", False, "Most voices that sound at once."),
+    ParamSpec(
+        "switch_follow",
+        "Follow a patch switch",
+        0.0,
+        1.0,
+        0.0,
+        "",
+        False,
+        "0: held notes end as they began, new ones play the new patch; 1: they follow into it.",
+    ),
     ParamSpec("master_db", "Master volume", -60.0, 12.0, 6.0, "dB", False, "Level of the whole instrument."),
     ParamSpec("a4_hz", "Tuning A4", 400.0, 480.0, 440.0, "Hz", False, "Frequency of the A above middle C."),
 )

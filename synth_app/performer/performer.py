@@ -110,16 +110,17 @@ class Performer:
     def set_palette(self, time_ns: int, palette: Palette) -> list[Action]:
         """Play another patch, or the same on another model, from now on.
 
-        Held notes go on as they are and end properly; when only weights, places or parameters differ they belong to the
-        new patch at once.
+        Held notes go on as they are and end properly, or follow, as the player chose (``switch_follow``). When only
+        weights, places or parameters differ they belong to the new patch at once.
         """
         former, self._sound = self._sound, Sound(palette, palette.patch)
         for channel in self._channels:
             channel.rpn = channel.rpn.without_bend_range()
-        if palette.same_timbres(former.palette):
-            for voice in self._voices:
-                if voice.sound is former:
-                    voice.sound = self._sound
+        same_model = palette.model_info.model_id == former.palette.model_info.model_id
+        everyone = same_model and self._settings["switch_follow"] >= 0.5
+        for voice in self._voices:
+            if everyone or (voice.sound is former and palette.same_timbres(former.palette)):
+                voice.sound = self._sound
         self._morph = Morphing(palette)
         return [
             *self._retimbre(time_ns),

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from synth_app.adapters import generator_onnx, generator_onnx_cpu, generator_onnx_device
-from synth_app.adapters.generator_onnx import OnnxGenerator, cuda_missing, open_generator
+from synth_app.adapters.generator_onnx import OnnxGenerator, cuda_missing, open_generator, render_threads
 from synth_app.adapters.generator_onnx_cpu import CpuEngine, block_size
 from synth_app.adapters.model_manifest import Manifest, file_sha256, read_manifest, write_manifest
 from synth_app.adapters.onnx_writer import read_arrays
@@ -111,6 +111,11 @@ def test_info_says_what_the_manifest_says(model: Path) -> None:
     assert "thread" in facts.pop("provider")
     for name, value in facts.items():
         assert value == getattr(manifest, name), name
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 4), (64, 4)])
+def test_a_core_is_left_to_audio_where_there_are_more_than_two(cores: int, threads: int) -> None:
+    assert render_threads(cores) == threads
 
 
 def test_bad_requests_are_bugs_not_sentences(model: Path) -> None:

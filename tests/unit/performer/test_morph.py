@@ -137,6 +137,20 @@ def test_notes_of_a_former_patch_do_not_follow_the_morph_of_the_new_one():
     assert of_kind(stage.morph(0.0, 1.0), RetimbreVoice) == []
 
 
+def test_at_a_patch_switch_held_notes_follow_into_the_new_patch_where_the_player_chose_so():
+    stage = Stage(settings={"switch_follow": 1.0})
+    first, second = stage.on(60), stage.on(64)
+    let_go = stage.on(67)
+    stage.off(67)
+    actions = stage.listen(stage.performer.set_palette(0, make_palette("Cello", "Piano")))
+    assert sorted(action.voice_id for action in of_kind(actions, RetimbreVoice)) == [first, second], (
+        f"{let_go} was let go, and keeps its timbre"
+    )
+    assert sorted(a.voice_id for a in of_kind(stage.morph(0.0, 1.0), RetimbreVoice)) == [first, second]
+    actions = stage.listen(stage.performer.set_palette(0, make_palette("Piano", model=Model(model_id="other"))))
+    assert of_kind(actions, RetimbreVoice) == [], "another model's notes cannot be gone over to"
+
+
 def test_notes_follow_when_the_patch_changed_in_places_and_parameters_only():
     stage = Stage()
     voice = stage.on(60)
