@@ -26,20 +26,20 @@ PITCH_READERS = frozenset({"block1.conv0.weight", "side.m1.weight"})
 
 
 def sizes_of(manifest: Manifest, arrays: Arrays) -> GeneratorConfig:
-    """The shape of an exported generator.
+    """The shape of an exported generator; parts that were left out as silent get their usual size.
 
     Raises:
         ModelError: the arrays do not fit each other.
     """
-    shape = check_arrays(arrays, manifest.graph_options)
+    shape, usual = check_arrays(arrays, manifest.graph_options), GeneratorConfig()
     return GeneratorConfig(
         channels=shape.channels,
         latent_size=shape.latent_size,
         code_size=shape.latent_size - len(manifest.shared_tail),
-        heads=shape.rank > 0,
-        hidden=shape.hidden,
-        film=shape.film_hidden,
-        ranks=shape.rank,
+        heads=shape.hidden > 0,
+        hidden=shape.hidden or usual.hidden,
+        film=shape.film_hidden or min(usual.film, shape.hidden or usual.hidden),
+        ranks=shape.rank or usual.ranks,
         partials=manifest.graph.partials,
         cosines=manifest.graph.cosines,
         representation=Representation("mel-magenta" if manifest.phase_convention == "magenta" else "mel-centred"),

@@ -89,20 +89,22 @@ def fit_code(generator: Generator, codes: Tensor, tail: Tensor, notes: Notes, op
 
     everything = torch.arange(len(notes.pitch))
     cheap = generator.heads_only if generator.head is not None else generator
+    net_speaks = bool(generator.rgb.weight.any() or generator.rgb.bias.any())
+    paint = generator if net_speaks or generator.head is None else generator.heads_only
     with torch.no_grad():
         nearest = int(torch.stack([loss(code, everything, cheap) for code in codes]).argmin())
-        before = float(loss(codes[nearest], everything, generator))
+        before = float(loss(codes[nearest], everything, paint))
     code = codes[nearest].detach().clone().requires_grad_()
     best, least = code.detach().clone(), before
     optimiser = torch.optim.Adam([code], lr=options.rate)
     for step in range(options.steps):
         optimiser.param_groups[0]["lr"] = options.rate * (1.0 - 0.9 * step / options.steps)
         some = torch.from_numpy(rng.permutation(len(everything))[: options.batch])
-        (slope,) = torch.autograd.grad(loss(code, some, generator) + options.pull * code.square().sum(), code)
+        (slope,) = torch.autograd.grad(loss(code, some, paint) + options.pull * code.square().sum(), code)
         code.grad = slope
         optimiser.step()
     with torch.no_grad():
-        after = float(loss(code, everything, generator))
+        after = float(loss(code, everything, paint))
     if after < least:
         best, least = code.detach(), after
     return Fit(best.numpy().astype(np.float32), nearest, before, least)
