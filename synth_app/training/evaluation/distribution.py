@@ -42,12 +42,14 @@ class FrechetResult:
     @property
     def ratio(self) -> float:
         """1 where the likenesses are as near to real notes as other real notes are."""
-        return self.made / self.real if self.real > 0.0 else float("inf")
+        return self.made / self.real if self.real > 0.0 else float("nan")
 
 
 def frechet_ratio(made: Array, real: Array, rng: np.random.Generator) -> FrechetResult:
     """Likenesses [N, D] of real notes [N, D], row by row: each half of the real notes, and its likeness, are compared
-    with the other half. So both distances are between N / 2 and N / 2 notes of the same labels."""
+    with the other half. So both distances are between N / 2 and N / 2 notes of the same labels. NaN under 4 notes."""
+    if len(real) < 4:
+        return FrechetResult(float("nan"), float("nan"))
     distances = []
     for _ in range(SPLITS):
         order = rng.permutation(len(real))

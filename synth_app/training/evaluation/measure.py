@@ -77,9 +77,9 @@ class Measurement:
         self.reference: NDArray[np.float64] = np.zeros((0, 0))
 
     def listen(self, progress: Progress) -> dict[str, Listened]:
-        """All chosen notes, real and painted. Also gathers the reference: every real note that is not among them."""
+        """All chosen notes, real and painted. Also gathers the reference: the other real notes."""
         parts: dict[str, list[tuple[NDArray[np.int64], Heard, dict[str, Heard]]]] = {kind: [] for kind in self.rows}
-        reference = []
+        summaries, spared = [], []
         for done, pitch in enumerate(self.pitches.tolist()):
             anchors, levels = self.gallery.at(pitch)
             chosen: set[int] = set()
@@ -90,9 +90,10 @@ class Measurement:
                 for start in range(0, len(here), CHUNK):
                     batch = feed.load(here[start : start + CHUNK])
                     parts[kind].append(self._listen(batch, anchors, levels))
-            reference.append(summary_of(levels)[~np.isin(anchors, list(chosen))])
+            summaries.append(summary_of(levels))
+            spared.append(~np.isin(anchors, list(chosen)))
             progress((done + 1) / len(self.pitches))
-        self.reference = np.concatenate(reference)
+        self.reference = reference_of(np.concatenate(summaries), np.concatenate(spared))
         return {kind: _joined(pieces) for kind, pieces in parts.items()}
 
     def _listen(
@@ -144,6 +145,8 @@ class Measurement:
         """(mean LSD between anchors, mean LSD between their real notes) at middle C, or the pitch nearest to it."""
         pitch = int(self.pitches[np.argmin(np.abs(self.pitches + LOWEST_PITCH - MIDDLE_C))])
         anchors, real = self.gallery.at(pitch)
+        if len(anchors) < 2:
+            return {}
         keep = np.linspace(0, len(anchors) - 1, min(VARIOUS, len(anchors))).astype(int)
         levels: dict[str, list[Tensor]] = {}
         for start in range(0, len(keep), CHUNK):
@@ -165,6 +168,7 @@ class Measurement:
         return {
             name: self._baseline(batch, allowed)
             for name, allowed in (("real, a semitone off", semitone), ("real, another instrument", other))
+            if allowed.any()
         }
 
     def _baseline(self, batch: Batch, allowed: NDArray[np.bool_]) -> Numbers:
@@ -198,6 +202,11 @@ class Measurement:
             "anchors with beating": len(having(real["level_depth_db"], whose, HAS_LEVEL_DB)),
             "anchors with vibrato": len(having(real["pitch_depth_cents"], whose, HAS_PITCH_CENTS)),
         }
+
+
+def reference_of(summaries: NDArray[np.float64], spared: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The real notes that a crowd is compared with: those that were not chosen, or all where these are too few."""
+    return summaries[spared] if 2 * spared.sum() >= len(spared) else summaries
 
 
 def _joined(pieces: list[tuple[NDArray[np.int64], Heard, dict[str, Heard]]]) -> Listened:

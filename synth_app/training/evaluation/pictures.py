@@ -120,7 +120,7 @@ def _wrapped(axis: Any, periods: Image) -> None:
     """Early periods dark, late ones bright."""
     places = np.broadcast_to(np.arange(periods.shape[1]), periods.shape)
     colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.95, len(periods)))
-    axis.add_collection(LineCollection(np.stack([places, periods], axis=-1), colors=colours, linewidths=0.6))
+    axis.add_collection(LineCollection(list(np.stack([places, periods], axis=-1)), colors=colours, linewidths=0.6))
     axis.autoscale_view()
 
 

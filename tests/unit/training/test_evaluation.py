@@ -28,6 +28,7 @@ from synth_app.training.evaluation.judging_net import (
     save_judge,
 )
 from synth_app.training.evaluation.likeness import ranks
+from synth_app.training.evaluation.measure import reference_of
 from synth_app.training.evaluation.modulation import modulation, rates_hz
 from synth_app.training.evaluation.paths import Walks
 from synth_app.training.evaluation.pictures import rainbowgram, wave_modulo
@@ -148,6 +149,18 @@ def test_frechet_ratio_is_one_for_real_notes_and_above_for_worse_ones() -> None:
     real = rng.standard_normal((400, 8))
     assert frechet_ratio(real, real, rng).ratio == pytest.approx(1.0)
     assert frechet_ratio(real + 1.0, real, rng).ratio > 5.0
+
+
+def test_few_notes_have_no_frechet_distance() -> None:
+    rng = np.random.default_rng(10)
+    assert math.isnan(frechet_ratio(np.ones((3, 8)), np.ones((3, 8)), rng).ratio)
+    assert math.isnan(frechet_ratio(np.ones((8, 8)), np.ones((8, 8)), rng).ratio)
+
+
+def test_the_reference_is_what_was_not_chosen_as_long_as_there_is_enough_of_it() -> None:
+    notes = np.arange(10.0)[:, None]
+    assert reference_of(notes, np.arange(10) >= 4).tolist() == notes[4:].tolist()
+    assert reference_of(notes, np.arange(10) >= 9).tolist() == notes.tolist()
 
 
 def test_cells_find_the_clusters_that_are_there() -> None:
