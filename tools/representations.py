@@ -29,12 +29,11 @@ from synth_app.training.model import GeneratorConfig
 from synth_app.training.representation import KINDS, Representation
 from synth_app.training.runs import load_voice
 
-INSTRUMENTS, NOTES = 12, 32
-CHOICES = tuple((kind, True) for kind in KINDS) + tuple((kind, False) for kind in KINDS if kind != "mel-magenta")
+INSTRUMENTS, NOTES = 4, 12
+CHOICES = (*((kind, True) for kind in KINDS), ("mel-centred", False), ("if", False), ("phase", False))
 STAGES = (
-    Stage("heads", 6_000, batch=16, frames=48),
-    Stage("heads", 640, batch=16, lr_heads=1e-3, wave_weight=0.3, wave_notes=4),
-    Stage("net", 480, batch=4, lr_net=2e-3, lr_heads=3e-4, lr_codes=2e-4, wave_weight=0.1, wave_notes=1),
+    Stage("heads", 960, batch=16, frames=24, lr_heads=4e-3, decay=0.5),
+    Stage("net", 16, batch=4, lr_net=2e-3, lr_heads=3e-4, lr_codes=2e-4, wave_weight=0.1, wave_notes=1),
 )
 
 
@@ -51,9 +50,9 @@ def main(source: Path, out: Path, names: list[str]) -> None:
         model = GeneratorConfig(
             channels=(64, 64, 64, 64, 32, 16, 8), hidden=128, ranks=12, representation=representation
         )
-        config = TrainConfig(model=model, stages=STAGES, average_half_life=500.0)
+        config = TrainConfig(model=model, stages=STAGES, average_half_life=60.0)
         run = out / representation.name
-        train(config, TrainOptions(listed, run, threads=1, niceness=0, pictures=False, compile=False))
+        train(config, TrainOptions(listed, run, threads=1, niceness=0, compile=False))
         spent = time.process_time() - started
         row = measure(dataset, run, config, spent)
         with (out / "table.md").open("a") as file:

@@ -14,6 +14,9 @@ from synth_app.training.model import GeneratorConfig
 from synth_app.training.plans import FULL_WIDTH, HALF_WIDTH, plan
 from synth_app.training.representation import Kind, Representation
 
+GO_ON = ("net", "adversarial")
+"""Plans that go on from what is trained: a model that a run begins with, or the stages that a run has already."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -53,7 +56,7 @@ def choose_config(choice: Choice, run: Path) -> TrainConfig:
         if choice.shapes:
             raise SettingsError("A run that begins with a model has the model's sizes: leave the other wishes out.")
         config = replace(config, model=sizes_of_model(choice.start))
-    elif choice.plan in ("net", "adversarial"):
+    elif choice.plan in GO_ON:
         raise SettingsError(f"The plan {choice.plan} goes on from a trained model: name one with --start.")
     if choice.shapes:
         config = replace(config, model=_shaped(config, choice))
@@ -80,6 +83,9 @@ def _continued(choice: Choice, run: Path, saved: TrainConfig) -> TrainConfig:
     if choice.plan is None:
         return saved
     wanted = plan(choice.plan)
+    if choice.plan in GO_ON:
+        added = () if saved.stages[-len(wanted.stages) :] == wanted.stages else wanted.stages
+        return replace(saved, stages=saved.stages + added, code_noise=wanted.code_noise)
     return replace(wanted, model=saved.model, seed=saved.seed)
 
 

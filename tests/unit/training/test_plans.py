@@ -64,6 +64,8 @@ def test_a_run_that_is_gone_on_with_keeps_its_plan(dataset: Dataset, tmp_path: P
     saved = choose_config(Choice(), tmp_path)
     assert saved == replace(config, shards=saved.shards)
     assert choose_config(Choice(plan="heads"), tmp_path).stages == named_plan("heads").stages
+    longer = choose_config(Choice(plan="adversarial"), tmp_path)
+    assert longer.stages == STAGES + named_plan("adversarial").stages and longer.model == TINY
     for choice in (Choice(width="full"), Choice(seed=9)):
         with pytest.raises(SettingsError, match="name another folder"):
             choose_config(choice, tmp_path)
