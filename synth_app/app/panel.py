@@ -7,6 +7,7 @@ import threading
 
 from synth_app.adapters.model_store import list_models
 from synth_app.app.instrument import LiveInstrument
+from synth_app.app.library import PARTIALS
 from synth_app.app.settings import AudioChoice, MidiChoice, Settings, SettingsFile
 from synth_app.core.errors import SettingsError
 from synth_app.engine.ports import AudioSettings
@@ -30,7 +31,7 @@ def show(instrument: LiveInstrument, settings: Settings, file: SettingsFile, sto
         instrument,
         settings_for_panel(settings),
         keep,
-        models=tuple(entry.name for entry in list_models()),
+        models=(*(entry.name for entry in list_models()), PARTIALS),
         preset=instrument.preset_path,
         should_stop=stop.is_set,
     )

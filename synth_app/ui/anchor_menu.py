@@ -12,9 +12,7 @@ from synth_app.timbre.patch import Patch
 from synth_app.ui.morphing import Morphing
 from synth_app.ui.tasks import Tasks
 
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("anchor_menu", text)
+translate = QCoreApplication.translate
 
 
 def show_anchor_menu(window: QWidget, index: int, at: QPoint, morphing: Morphing, tasks: Tasks, patch: Patch) -> None:
@@ -23,15 +21,15 @@ def show_anchor_menu(window: QWidget, index: int, at: QPoint, morphing: Morphing
     if index >= 0:
         name = patch.anchors[index].name
         entries = [
-            (_tr("Go to {0}").format(name), lambda: morphing.jump(index)),
-            (_tr("Hear {0}").format(name), lambda: tasks.preview(name)),
-            (_tr("Rename …"), lambda: _rename(window, index, name, tasks)),
-            (_tr("Mutate"), lambda: tasks.mutate(index)),
-            (_tr("Remove"), lambda: tasks.remove_anchor(index)),
+            (translate("anchor_menu", "Go to {0}").format(name), lambda: morphing.jump(index)),
+            (translate("anchor_menu", "Hear {0}").format(name), lambda: tasks.preview(name)),
+            (translate("anchor_menu", "Rename …"), lambda: _rename(window, index, name, tasks)),
+            (translate("anchor_menu", "Mutate"), lambda: tasks.mutate(index)),
+            (translate("anchor_menu", "Remove"), lambda: tasks.remove_anchor(index)),
         ]
     entries += [
-        (_tr("Capture the in-between"), tasks.capture),
-        (_tr("Add a random timbre"), tasks.random_anchor),
+        (translate("anchor_menu", "Capture the in-between"), tasks.capture),
+        (translate("anchor_menu", "Add a random timbre"), tasks.random_anchor),
     ]
     menu = QMenu(window)
     for text, call in entries:
@@ -42,6 +40,8 @@ def show_anchor_menu(window: QWidget, index: int, at: QPoint, morphing: Morphing
 
 
 def _rename(window: QWidget, index: int, present: str, tasks: Tasks) -> None:
-    name, ok = QInputDialog.getText(window, _tr("Rename anchor"), _tr("New name:"), text=present)
+    name, ok = QInputDialog.getText(
+        window, translate("anchor_menu", "Rename anchor"), translate("anchor_menu", "New name:"), text=present
+    )
     if ok:
         tasks.rename_anchor(index, name)

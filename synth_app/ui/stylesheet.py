@@ -47,6 +47,8 @@ QComboBoxPrivateContainer { background: $raised; border: none; }
 QComboBox::drop-down { border: none; width: ${p22}px; }
 QComboBox::down-arrow { image: none; }
 QComboBox QAbstractItemView { background: $raised; border: 1px solid $outline; padding: ${p4}px; }
+QComboBox QAbstractItemView::item { padding: ${p4}px; border-radius: ${r4}px; }
+QComboBox QAbstractItemView::item:selected { background: $accent; color: $on_accent; }
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {
     width: 0; border: none; }
 

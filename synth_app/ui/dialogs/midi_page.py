@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from synth_app.engine.telemetry import Telemetry
@@ -23,7 +24,7 @@ class MidiPage(Page):
         super().__init__(theme, bridge, settings)
         self.all_inputs = CheckBox(theme, self.tr("Play from every MIDI keyboard, also those plugged in later"))
         self.inputs: dict[str, CheckBox] = {}
-        self.none = caption(self.tr("No MIDI keyboard is plugged in. It will show here by itself when you do."))
+        self.none = caption(self.tr("No MIDI keyboard is plugged in. One that you plug in shows here by itself."))
         self.all_channels = CheckBox(theme, self.tr("Listen on every MIDI channel"))
         self.channels = {number: CheckBox(theme, str(number)) for number in CHANNELS}
         self.ports = caption("")
@@ -59,7 +60,8 @@ class MidiPage(Page):
             head.setProperty("role", "title")
             layout.addWidget(head)
             for widget in widgets:
-                layout.addWidget(widget)
+                left = Qt.AlignmentFlag.AlignLeft if widget is refresh else Qt.AlignmentFlag(0)
+                layout.addWidget(widget, 0, left)
             layout.addSpacing(6)
         layout.addStretch(1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QProgressBar, QPushButton
+from PyQt6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton
 
 from synth_app.core.params import PARAMS
 from synth_app.ui.bridge import Bridge
@@ -52,8 +52,11 @@ class SoundPage(Page):
         form = self.form()
         form.addRow(self.tr("Model"), self.model)
         form.addRow(self.tr("Computed on"), self.provider)
-        form.addRow("", self.apply)
-        form.addRow("", self.progress)
+        row = QHBoxLayout()
+        row.addWidget(self.apply)
+        row.addWidget(self.progress, 1)
+        row.addStretch(1)
+        form.addRow("", row)
         form.addRow("", self.answer)
         self.params: dict[str, ParamRow] = {}
         for spec in PARAMS.values():

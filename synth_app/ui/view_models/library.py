@@ -10,9 +10,7 @@ from PyQt6.QtCore import QCoreApplication
 from synth_app.timbre.anchors import Anchor
 from synth_app.ui.view_models.invention import similarity
 
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("library", text)
+translate = QCoreApplication.translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +26,19 @@ def orders(anchors: Sequence[Anchor]) -> tuple[Order, ...]:
     """The orders that make sense for these anchors: by name, and by each descriptor that some anchor has."""
     present = {name for anchor in anchors for name in anchor.descriptors}
     known = (
-        Order("brightness_hz", _tr("Brightest"), True),
-        Order("brightness_hz", _tr("Darkest")),
-        Order("attack_ms", _tr("Softest attack"), True),
-        Order("attack_ms", _tr("Sharpest attack")),
-        Order("noisiness", _tr("Noisiest"), True),
-        Order("noisiness", _tr("Purest")),
-        Order("sustain_db", _tr("Longest"), True),
+        Order("brightness_hz", translate("library", "Brightest"), True),
+        Order("brightness_hz", translate("library", "Darkest")),
+        Order("attack_ms", translate("library", "Softest attack"), True),
+        Order("attack_ms", translate("library", "Sharpest attack")),
+        Order("noisiness", translate("library", "Noisiest"), True),
+        Order("noisiness", translate("library", "Purest")),
+        Order("sustain_db", translate("library", "Longest"), True),
     )
-    return (Order("family", _tr("By family")), Order("name", _tr("By name")), *(o for o in known if o.key in present))
+    return (
+        Order("family", translate("library", "By family")),
+        Order("name", translate("library", "By name")),
+        *(o for o in known if o.key in present),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class ParamScale:
             return f"{value / 1000.0:.2f} s"
         if self.whole:
             sign = "+" if self.spec.lowest < 0.0 < value else ""
-            unit = {"semitones": " st"}.get(self.spec.unit, f" {self.spec.unit}" if self.spec.unit else "")
-            return f"{sign}{value:.0f}{unit}"
+            unit = "st" if self.spec.unit == "semitones" else tr_param(self.spec.unit) if self.spec.unit else ""
+            return f"{sign}{value:.0f} {unit}".rstrip()
         digits = 0 if self.spec.unit in ("ms", "cents") else 1
-        return f"{value:.{digits}f} {self.spec.unit}"
+        return f"{value:.{digits}f} {tr_param(self.spec.unit)}"

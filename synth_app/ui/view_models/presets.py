@@ -13,11 +13,9 @@ from synth_app.engine.ports import Instrument
 from synth_app.timbre.patch import Patch
 from synth_app.ui.view_models.invention import fresh_name
 
+translate = QCoreApplication.translate
+
 PRESET_SUFFIX = ".synthpreset"
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("presets", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,7 @@ class PresetShelf:
 
     def free_name(self, wanted: str) -> str:
         """``wanted``, or with a number when another preset has that name."""
-        return fresh_name(wanted.strip() or _tr("Untitled"), (row.name for row in self._rows))
+        return fresh_name(wanted.strip() or translate("presets", "Untitled"), (row.name for row in self._rows))
 
     def _keep(self, patch: Patch) -> Path:
         path = self._instrument.save_preset(patch)
@@ -164,14 +162,18 @@ class PresetShelf:
 
     def _must_be_own(self, row: PresetRow) -> None:
         if row.factory:
-            raise PresetError(_tr("Factory presets stay as they are; duplicate it and change the copy."))
+            raise PresetError(
+                translate("presets", "Factory presets stay as they are; duplicate it and change the copy.")
+            )
 
     def _must_be_new(self, name: str) -> str:
         wanted = name.strip()
         if not wanted:
-            raise PresetError(_tr("A preset needs a name; type one."))
+            raise PresetError(translate("presets", "A preset needs a name; type one."))
         if any(row.name.casefold() == wanted.casefold() for row in self._rows):
-            raise PresetError(_tr("There is a preset named “{0}” already; choose another name.").format(wanted))
+            raise PresetError(
+                translate("presets", "There is a preset named “{0}” already; choose another name.").format(wanted)
+            )
         return wanted
 
     def path_for(self, name: str, folder: Path, suffix: str = PRESET_SUFFIX) -> Path:
@@ -194,7 +196,7 @@ class PresetShelf:
         factory = not path.is_relative_to(self._instrument.preset_folder)
         root = self._factory_root if factory else self._instrument.preset_folder
         sub = path.parent.relative_to(root).as_posix() if path.is_relative_to(root) else ""
-        home = _tr("Factory") if factory else _tr("My presets")
+        home = translate("presets", "Factory") if factory else translate("presets", "My presets")
         folder = home if sub in ("", ".") else f"{home} · {sub}"
         try:
             patch = self._instrument.read_preset(path)

@@ -9,14 +9,12 @@ from PyQt6.QtCore import QCoreApplication
 from synth_app.engine.ports import AudioSettings
 from synth_app.engine.telemetry import Telemetry
 
+translate = QCoreApplication.translate
+
 SAFE_BLOCKS = (64, 128, 256, 512, 1024)
 COMFORTABLE_LATENCY_MS = 20.0
 COMFORTABLE_JITTER_MS = 3.0
 OWN_PORT = "synth_app:"
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("status", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +31,65 @@ class Fact:
 def facts(now: Telemetry, start: Telemetry) -> tuple[Fact, ...]:
     """What the status line shows; counters are counted from ``start`` (the moment the player last cleared them)."""
 
-    def count(name: str) -> int:
-        return max(0, getattr(now, name) - getattr(start, name))
+    def counted(name: str) -> tuple[str, str]:
+        number = max(0, getattr(now, name) - getattr(start, name))
+        return str(number), "warn" if number else "good"
 
-    def counted(key: str, label: str, help_text: str) -> Fact:
-        number = count(key)
-        return Fact(key, label, str(number), "warn" if number else "good", help_text)
+    strained = now.latency_ms > COMFORTABLE_LATENCY_MS or now.jitter_ms > COMFORTABLE_JITTER_MS
+    output = f"{now.rate_hz / 1000:g} kHz · {now.block_frames}" if now.rate_hz else translate("status", "no output")
+    shown = {
+        "latency": (f"{now.latency_ms:.1f} ± {now.jitter_ms:.1f} ms", "warn" if strained else "good"),
+        "xruns": counted("xruns"),
+        "late": counted("late"),
+        "bridged": counted("bridged"),
+        "queue": (str(now.queue), "plain"),
+        "warm": (f"{100 * now.warm:.0f} %", "plain"),
+        "voices": (str(len(now.voices)), "plain"),
+        "load": (f"{100 * now.cpu_load:.0f} %", "warn" if now.cpu_load > 0.7 else "plain"),
+        "output": (output, "plain" if now.rate_hz else "warn"),
+        "provider": (now.provider or "–", "plain"),
+    }
+    words = _words(now)
+    return tuple(Fact(key, words[key][0], value, health, words[key][1]) for key, (value, health) in shown.items())
 
-    slow = now.latency_ms > COMFORTABLE_LATENCY_MS
-    uneven = now.jitter_ms > COMFORTABLE_JITTER_MS
-    output = f"{now.rate_hz / 1000:g} kHz · {now.block_frames}" if now.rate_hz else _tr("no output")
-    return (
-        Fact(
-            "latency", _tr("Latency"), f"{now.latency_ms:.1f} ± {now.jitter_ms:.1f} ms",
-            "warn" if slow or uneven else "good",
-            _tr("From a key's time stamp to its sample's place in the mix, and how much that varies."),
+
+def _words(now: Telemetry) -> dict[str, tuple[str, str]]:
+    """The label of each fact and what it means."""
+    device = translate("status", "Sample rate and frames in a block, on {0}.").format(now.audio_device)
+    no_device = translate("status", "No audio device is open. Choose one in the settings.")
+    return {
+        "latency": (
+            translate("status", "Latency"),
+            translate("status", "How long after a key its sound comes (from time stamp to mix), and how that varies."),
         ),
-        counted("xruns", _tr("Xruns"), _tr("Times the sound card ran dry. “Make it safe” takes a larger block.")),
-        counted("late", _tr("Late"), _tr("Commands that reached the mixer after their time.")),
-        counted("bridged", _tr("Bridged"), _tr("Notes that began on a neighbour while their own was rendered.")),
-        Fact("queue", _tr("Queue"), str(now.queue), "plain", _tr("Notes waiting to be rendered.")),
-        Fact("warm", _tr("Warm"), f"{100 * now.warm:.0f} %", "plain",
-             _tr("Share of the keyboard that sounds at once with the present timbre.")),
-        Fact("voices", _tr("Voices"), str(len(now.voices)), "plain", _tr("Notes sounding now.")),
-        Fact("load", _tr("Load"), f"{100 * now.cpu_load:.0f} %", "warn" if now.cpu_load > 0.7 else "plain",
-             _tr("How much of its time the mixer needs.")),
-        Fact("output", _tr("Output"), output, "plain" if now.rate_hz else "warn",
-             now.audio_device or _tr("No audio device is open.")),
-        Fact("provider", _tr("Generator"), now.provider or "–", "plain", now.model),
-    )  # fmt: skip
+        "xruns": (
+            translate("status", "Xruns"),
+            translate("status", "How often the sound card ran dry, heard as a crackle. “Make it safe” helps."),
+        ),
+        "late": (
+            translate("status", "Late"),
+            translate("status", "Notes and changes that reached the mixer after their time: they came, but late."),
+        ),
+        "bridged": (
+            translate("status", "Bridged"),
+            translate("status", "Notes that began with a similar sound, because their own was not rendered in time."),
+        ),
+        "queue": (translate("status", "Queue"), translate("status", "Notes still to be rendered for this timbre.")),
+        "warm": (
+            translate("status", "Warm"),
+            translate("status", "How much of the keyboard sounds at once with this timbre; the rest waits a moment."),
+        ),
+        "voices": (translate("status", "Voices"), translate("status", "Notes sounding now.")),
+        "load": (
+            translate("status", "Load"),
+            translate("status", "How much of its time the mixer needs; near 100 % it crackles."),
+        ),
+        "output": (translate("status", "Output"), device if now.audio_device else no_device),
+        "provider": (
+            translate("status", "Generator"),
+            translate("status", "What renders the notes, with the model {0}.").format(now.model or "–"),
+        ),
+    }
 
 
 def safer_block(now: Telemetry, settings: AudioSettings) -> int | None:
