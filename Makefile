@@ -28,6 +28,10 @@ test: ## Run the tests (one file: make test T=tests/unit/midi)
 bench: ## Measure callback, generator, start-up, latency, jitter and memory; write docs/benchmarks.md
 	$(PYTHON) -m synth_app bench --markdown docs/benchmarks.md
 
+.PHONY: panel
+panel: ## Measure the panel: its tasks, and what it adds to the hand-over of notes
+	$(PYTHON) -m tests.gui.measure_panel
+
 .PHONY: golden
 golden: ## Write the golden recordings anew (listen to them before committing)
 	SYNTH_APP_GOLDEN=write $(PYTHON) -m pytest tests/golden
