@@ -73,7 +73,7 @@ def build_core(
     """
     finisher = Finisher(generator.info, memory.rate_hz)
     board = DemandBoard()
-    streams = StreamWorker(finisher, lambda voice_id, chunk: control.take_chunk(voice_id, chunk))
+    streams = StreamWorker(finisher, lambda voice_id, chunk: control.take_chunk(voice_id, chunk), late=live)
     control = ControlLoop(
         Performer(palette, settings),
         Stage(memory),

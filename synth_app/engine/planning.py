@@ -158,6 +158,10 @@ class Planning:
         elif not voice.waiting:
             playing = stream.note if stream else note
             demands.append(Demand(playing, self._finisher.first_frame, frames, False, lambda: now() + later))
+        if stream is not None and stream.chunk is not None and stream.walk is None:
+            taken, left = stream, self._streams.left  # it may have taken over early: what comes next is what it lacks
+            stop = min(release, stream.release_frame) if stream.released else release
+            demands.append(Demand(stream.note, stream.frame, stop, False, lambda: now() + left(taken) / rate))
         if stream is not None and stream.target is not None and stream.tail is None:
             at = self._streams.needed_from(stream)
             first = min(at + FOLLOW_FRAMES, release)

@@ -76,7 +76,7 @@ class Reporter:
             jitter_ms=control.ensemble.delays.jitter_ms(rate_hz),
             late=control.ensemble.late,
             bridged=control.ensemble.bridged,
-            starved=int(state["starved"]),
+            starved=int(state["starved"]) + control.ensemble.streams.held,
             xruns=around.xruns,
             callbacks=int(state["callbacks"]),
             cpu_load=around.cpu_load,

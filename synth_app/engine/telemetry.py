@@ -34,7 +34,7 @@ class Telemetry:
         latency_ms: designed delay from a key's stamp to its sample's place in the mix, limiter included.
         jitter_ms: standard deviation of the measured delay about it.
         late: commands that reached the mixer after their time. bridged: notes begun on a stand-in. starved: times a
-            voice ran out of rendered samples. xruns: the driver's count.
+            voice ran out of rendered sound, held by its decoder or not. xruns: the driver's count.
         queue: demands waiting to be rendered. warm: share (0..1) of the keyboard whose notes at the present timbre are
             ready to sound at once.
         midi_events: messages received. midi_inputs: connected inputs by name.

@@ -112,6 +112,7 @@ class Stream:
     target: Note | None = None
     target_frame: int = 0
     ended: bool = False
+    holding: bool = False  # it ran out of rendered frames, and its last one goes on
     frame: int = -1  # next frame to decode, on the voice's own timeline
     decoder: StreamingDecoder | None = None
     chunk: Chunk | None = None
@@ -130,13 +131,19 @@ class StreamWorker:
     Args:
         finisher: knows the frames' geometry and makes decoders.
         on_chunk: told (voice_id, chunk) when the mixer should go over to a chunk (any thread may be meant by it).
+        late: whether renders may come late; then a stream takes over before its note runs dry, and holds a frame.
+
+    Attributes:
+        held: how often a stream ran out of rendered frames.
     """
 
-    def __init__(self, finisher: Finisher, on_chunk: Callable[[int, Chunk], None]) -> None:
+    def __init__(self, finisher: Finisher, on_chunk: Callable[[int, Chunk], None], *, late: bool = True) -> None:
         self._finisher = finisher
         self._on_chunk = on_chunk
         self._join = finisher.release_frame - SMEAR_FRAMES
         self._streams: dict[int, Stream] = {}
+        self._late = late
+        self.held = 0
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -172,6 +179,12 @@ class StreamWorker:
         at = stream.frame if stream.frame >= 0 else self.frame_after(stream, stream.position())
         at = max(at, stream.target_frame)
         return self._finisher.first_frame if stream.walk is not None or at >= self._join else at
+
+    def left(self, stream: Stream) -> float:
+        """Samples from a stream's playhead to the first frame of its note that is not rendered."""
+        have = stream.note.have[stream.frame :]
+        missing = stream.frame + (len(have) if have.all() else int(np.argmin(have)))
+        return (missing - self._finisher.lead_frames) * self._finisher.hop - stream.position()
 
     def heard_until(self, stream: Stream) -> int:
         """The frame up to which a stream's note must be decoded, for the stream to take over from it.
@@ -251,6 +264,8 @@ class StreamWorker:
         finisher, note = self._finisher, stream.note
         soonest = self.frame_after(stream, position)
         frame = max(soonest, self._wish(stream))
+        if self._late and not note.complete and soonest == note.next_frame - 1:
+            frame = soonest  # the last one at which it still can
         if frame > soonest + EARLY_FRAMES:  # its note goes on for a while, and its hand may wish something else
             return False
         if frame >= finisher.frames:
@@ -298,6 +313,7 @@ class StreamWorker:
 
     def _next_frame(self, stream: Stream) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
         """The stream's next frame, float32 ``[1, bins]`` each, and whether it is the last."""
+        holding, stream.holding = stream.holding, False
         if stream.released and stream.frame >= stream.release_frame:
             return self._release_frame(stream)
         note = stream.note
@@ -316,6 +332,8 @@ class StreamWorker:
         if stream.walk is not None:
             return *stream.walk.next(1), stream.walk.silent
         assert stream.level is not None and stream.inst_freq is not None
+        stream.holding = True
+        self.held += not holding
         return stream.level[None], stream.inst_freq[None], False  # held until there is more to go on from
 
     def _usable(self, stream: Stream, note: Note) -> bool:

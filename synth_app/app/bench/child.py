@@ -175,7 +175,8 @@ def _reports(core: Any, stage: Any, log: Any) -> Answers:
 
     def counters() -> dict[str, int]:
         state, control = core.memory.state[0], core.control
-        return {"late": control.ensemble.late, "rendered": len(control.cache), "starved": int(state["starved"]),
+        starved = int(state["starved"]) + core.streams.held
+        return {"late": control.ensemble.late, "rendered": len(control.cache), "starved": starved,
                 "xruns": int(state["underflows"])}  # fmt: skip
 
     stage.struck.clear()

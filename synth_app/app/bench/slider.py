@@ -68,7 +68,7 @@ class Slider:
 
     def sweep(self, seconds: float) -> int:
         """Hold a chord and keep the slider moving; how many times a voice ran out of rendered sound."""
-        before = int(self._core.memory.state[0]["starved"])
+        before = self._starved
         self._strike()
         end = time.monotonic() + seconds
         here, there, share = self._somewhere(), self._somewhere(), 0.0
@@ -80,7 +80,11 @@ class Slider:
             self._live.post(SetMorph(time.monotonic_ns(), between))
             time.sleep(MOVE_EVERY_S)
         self._let_go()
-        return int(self._core.memory.state[0]["starved"]) - before
+        return self._starved - before
+
+    @property
+    def _starved(self) -> int:
+        return int(self._core.memory.state[0]["starved"]) + self._core.streams.held
 
     def _somewhere(self) -> tuple[float, ...]:
         return tuple(self._draw.uniform(0.05, 1.0) for _ in range(self._anchors))

@@ -263,3 +263,38 @@ def test_a_slow_worker_serves_silent_keys_before_bridged_ones():
     demand = rig.core.board.next()
     assert demand is not None
     assert demand.note.key.pitch == 60
+
+
+# -- a note whose render falls behind while it sounds ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pause_s", [0.1, 0.5, 2.0])
+def test_a_voice_that_runs_out_is_held_by_its_decoder_and_goes_on_where_it_would_be(pause_s: float):
+    """Only its first slice is there for a while: neither silence nor a click, and it is counted."""
+    rig = _waiting_rig()
+    rig.prepare([60], whole=False)
+    rig.on(60)
+    rig.run(pause_s)
+    level = tone_db(rig.played[-2400:, 0].astype(float), 60)
+    assert level == pytest.approx(TONE_DB, abs=1.0), "it sounds on"
+    assert rig.core.streams.held == (1 if pause_s > 0.13 else 0)
+    rig.slices_a_block = 0.5
+    rig.run(0.5)
+    assert rig.memory.state[0]["starved"] == 0
+    assert tone_db(rig.played[-2400:, 0].astype(float), 60) == pytest.approx(TONE_DB, abs=1.0)
+    settled = rig.played[round(0.05 * RATE_HZ) :]
+    assert steepest(settled) < 1.3 * steepest(rig.played[-2400:])
+    rig.off(60)
+    rig.run(1.5)
+    rig.assert_clean()
+
+
+def test_a_held_voice_that_is_let_go_while_it_lacks_everything_ends():
+    rig = _waiting_rig()
+    rig.prepare([60], whole=False)
+    rig.on(60)
+    rig.run(0.5)
+    rig.off(60)
+    rig.run(1.0)
+    assert level_db(rig.played[-480:]) < -90.0
+    rig.assert_clean()
