@@ -1,6 +1,6 @@
 """Compare the representations of the GANSynth paper: the same short training for each, heard by the same ear.
 
-    python tools/representations.py runs/dataset runs/representations [KIND ...]
+    python tools/representations.py runs/dataset runs/representations [NAME ...]
 
 Every representation gets the same instruments, notes and number of steps, one thread, and a generator of a quarter of
 GANSynth's width. Its ceiling (real notes through the codec and back) and its trained voice are measured on held-out
@@ -42,10 +42,8 @@ def main(source: Path, out: Path, names: list[str]) -> None:
     torch.set_num_threads(1)
     listed = out / "instruments"
     dataset = Dataset.open(listed) if (listed / "dataset.json").exists() else take_from(source, listed, INSTRUMENTS)
-    for kind, high in CHOICES:
-        representation = Representation(kind, high)
-        if names and representation.name not in names:
-            continue
+    known = {representation.name: representation for representation in (Representation(*one) for one in CHOICES)}
+    for representation in (known[name] for name in names or known):
         started = time.process_time()
         model = GeneratorConfig(
             channels=(64, 64, 64, 64, 32, 16, 8), hidden=128, ranks=12, representation=representation
