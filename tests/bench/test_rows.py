@@ -35,7 +35,13 @@ def test_where_more_is_better_the_bad_end_is_the_low_one() -> None:
 @pytest.mark.parametrize(("limit", "met"), [(2.0, True), (1.9, False)])
 def test_a_limit_is_met_or_missed(limit: float, met: bool) -> None:
     assert measured("g", "n", [1.0, 2.0, 3.0], "ms", Reach(MEDIAN, limit)).met is met
-    assert single("g", "n", 2.0, "ms", Reach(ONLY, limit)).met is met
+    row = single("g", "n", 2.0, "ms", Reach(ONLY, limit))
+    assert row.met is met
+    assert row.of_limit == pytest.approx(2.0 / limit)
+
+
+def test_a_limit_of_nothing_has_no_ratio() -> None:
+    assert single("g", "n", 1.0, "voices", Reach(ONLY, 0.0)).of_limit is None
 
 
 def test_with_too_few_values_the_worst_stands_for_the_percentile() -> None:
@@ -75,7 +81,10 @@ def test_json_holds_everything(report: Report, tmp_path: Path) -> None:
 
 def test_markdown_says_machine_load_misses_and_what_was_left_out(report: Report) -> None:
     text = show.as_markdown(report)
-    assert "| 64 frames [1] | us | 1.50 | 1.95 | 1.99 | 2.00 | 2.00 | 2000 | p99.9 <= 1.5 us | MISSED |  |" in text
+    assert (
+        "| 64 frames [1] | us | 1.50 | 1.95 | 1.99 | 2.00 | 2.00 | 2000 | p99.9 <= 1.5 us | MISSED (1.33 of it) |  |"
+        in text
+    )
     assert "| one note | ms |  |  |  |  |  |  | p95 <= 2 ms | not measured: no CUDA here |  |" in text
     assert "1. beside others" in text
     assert "1.00 2.00 3.00 before" in text

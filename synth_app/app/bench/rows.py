@@ -43,6 +43,7 @@ class Row:
         median, p95, p99, p99_9, worst: of the measurements; ``None`` where there are too few to say (or none).
         count: how many there were.
         reach: what should be reached, in words. met: whether it was (``None`` = nothing asked, or nothing measured).
+        of_limit: the figure over its limit (``None`` also where the limit is 0).
         note: what a reader must know beside it.
         skipped: why it was not measured ("" = it was).
         others_cpu: share (0..1) of the machine's processor time that other programs took meanwhile.
@@ -59,6 +60,7 @@ class Row:
     count: int = 0
     reach: str = ""
     met: bool | None = None
+    of_limit: float | None = None
     note: str = ""
     skipped: str = ""
     others_cpu: float | None = None
@@ -142,7 +144,8 @@ def held_against(row: Row, reach: Reach) -> Row:
         value = row.worst if row.worst is not None else row.median
     assert value is not None
     met = value >= reach.limit if reach.at_least else value <= reach.limit
-    return replace(row, reach=reach.words(row.unit), met=bool(met))
+    of_limit = float(value / reach.limit) if reach.limit else None
+    return replace(row, reach=reach.words(row.unit), met=bool(met), of_limit=of_limit)
 
 
 def skip(group: str, name: str, why: str, unit: str = "", reach: Reach | None = None) -> Row:

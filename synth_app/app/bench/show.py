@@ -87,7 +87,8 @@ def as_markdown(report: Report) -> str:
 
 def _cells(row: Row) -> list[str]:
     figures = [_figure(value) for value in (row.median, row.p95, row.p99, row.p99_9, row.worst)]
-    return [row.name, row.unit, *figures, str(row.count or ""), row.reach, _VERDICTS[row.met]]
+    verdict = _VERDICTS[row.met] + (f" ({row.of_limit:.2f} of it)" if row.of_limit is not None else "")
+    return [row.name, row.unit, *figures, str(row.count or ""), row.reach, verdict]
 
 
 def _figure(value: float | None) -> str:
