@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from PyQt6 import sip
 from PyQt6.QtCore import QEvent, QObject
 from PyQt6.QtWidgets import QApplication
 
@@ -169,7 +170,7 @@ def measure(rate: int, seconds: float) -> tuple[list[str], bool]:
         sounding = len(live.telemetry().voices)
         handover.close()
         window.bridge.stop()
-        window.hide()
+        sip.delete(window)  # PyQt's own clean-up at the end may crash on it
     return report(rate, sounding, handed, tasks)
 
 

@@ -122,3 +122,37 @@ def test_no_content_raises(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "any.toml"
     path.write_bytes(content)
     assert isinstance(SettingsFile(path).load().settings, Settings)
+
+
+def test_what_the_panel_chose_is_what_it_finds_again(file: SettingsFile) -> None:
+    """Through the file and back: devices, channels, model and the panel's own."""
+    from synth_app.app.panel import settings_for_panel, take_from_panel
+    from synth_app.engine.ports import AudioSettings
+    from synth_app.ui.settings import PanelSettings
+
+    chosen = PanelSettings(
+        theme="light",
+        audio=AudioSettings("JACK: system", 48_000, 256),
+        midi_inputs=("Keystep",),
+        midi_channels=(1, 10),
+        model="mine",
+        provider="cpu",
+        timbre_tags={"Cello": ("dark",)},
+        first_run=False,
+    )
+    kept = Settings()
+    take_from_panel(kept, chosen)
+    file.save(kept)
+    loaded = file.load()
+    assert loaded.notices == ()
+    found = settings_for_panel(loaded.settings)
+    assert found.params == kept.params
+    assert found == PanelSettings(**{**{n: getattr(chosen, n) for n in chosen.__slots__}, "params": kept.params})
+
+
+def test_a_channel_that_midi_does_not_have_means_all_of_them(file: SettingsFile) -> None:
+    file.path.parent.mkdir()
+    file.path.write_text("[midi]\nchannels = [1, 17]\nall_inputs = false\n")
+    loaded = file.load()
+    assert loaded.settings.midi.channels == [] and not loaded.settings.midi.all_inputs
+    assert "midi.channels" in loaded.notices[0]
