@@ -20,7 +20,7 @@ from synth_app.spectral.config import SpectralConfig
 from synth_app.training import metrics
 from synth_app.training.codec import TorchCodec, codec_for
 from synth_app.training.config import Stage, TrainConfig
-from synth_app.training.data import Dataset, take_from
+from synth_app.training.data import Dataset, take_from, write_list
 from synth_app.training.features import denormalise
 from synth_app.training.feed import Batch, NoteFeed
 from synth_app.training.harmonics import LOWEST_PITCH
@@ -41,7 +41,10 @@ def main(source: Path, out: Path, names: list[str]) -> None:
     """Train and measure each; rows go to ``out/table.md``."""
     torch.set_num_threads(1)
     listed = out / "instruments"
-    dataset = Dataset.open(listed) if (listed / "dataset.json").exists() else take_from(source, listed, INSTRUMENTS)
+    if not (listed / "dataset.json").exists():
+        chosen = take_from(source, listed, INSTRUMENTS)
+        write_list(chosen, [entry for entry in chosen.instruments if not entry.held_out], chosen.options)
+    dataset = Dataset.open(listed)
     known = {representation.name: representation for representation in (Representation(*one) for one in CHOICES)}
     for representation in (known[name] for name in names or known):
         started = time.process_time()
