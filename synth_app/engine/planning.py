@@ -18,8 +18,9 @@ from synth_app.render.streams import RELEASE_CONTEXT, StreamWorker
 SOON_S, LATER_S = 0.05, 0.5
 """How urgent frames are that a morph asks for, and those of a release that nobody asked for yet."""
 
-FOLLOW_FRAMES = 12
-"""How much of a new timbre a held voice needs first: a third of a second."""
+FOLLOW_AT_ONCE, FOLLOW_FRAMES = 5, 12
+"""Frames of a new timbre that a held voice needs to go over to it (three, and two that pass meanwhile), and then to be
+at rest for a third of a second. All voices of a chord get the few first: what they lack next has its own deadline."""
 
 PLAN_EVERY_NS = 20_000_000
 AT_REST_NS = 200_000_000
@@ -164,7 +165,9 @@ class Planning:
             demands.append(Demand(stream.note, stream.frame, stop, False, lambda: now() + left(taken) / rate))
         if stream is not None and stream.target is not None and stream.tail is None:
             at = self._streams.needed_from(stream)
-            first = min(at + FOLLOW_FRAMES, release)
+            at_once, first = min(at + FOLLOW_AT_ONCE, release), min(at + FOLLOW_FRAMES, release)
+            if not self._streams.usable(stream, stream.target):
+                demands.append(Demand(stream.target, at, at_once, False, lambda: now() + 0.5 * soon))
             demands.append(Demand(stream.target, at, first, False, lambda: now() + soon))
             demands.append(Demand(stream.target, at, release, False, lambda: now() + 2 * soon))
             demands.append(Demand(stream.target, release, frames, False, lambda: now() + later))

@@ -199,7 +199,7 @@ class StreamWorker:
         wishes = [self._join]
         if stream.released:
             wishes.append(stream.release_frame)
-        if stream.target is not None and self._usable(stream, stream.target):
+        if stream.target is not None and self.usable(stream, stream.target):
             wishes.append(stream.target_frame)
         return min(wishes)
 
@@ -318,7 +318,7 @@ class StreamWorker:
             return self._release_frame(stream)
         note = stream.note
         due = stream.frame >= stream.target_frame
-        if stream.target is not None and due and self._usable(stream, stream.target):
+        if stream.target is not None and due and self.usable(stream, stream.target):
             note = stream.note = stream.target
             stream.target = None
         if stream.frame < self._join and stream.walk is None and note.has(stream.frame, stream.frame + 1):
@@ -336,7 +336,7 @@ class StreamWorker:
         self.held += not holding
         return stream.level[None], stream.inst_freq[None], False  # held until there is more to go on from
 
-    def _usable(self, stream: Stream, note: Note) -> bool:
+    def usable(self, stream: Stream, note: Note) -> bool:
         """Whether a target's frames are there: the next few, or all that a walk needs."""
         at = self.needed_from(stream)
         return note.has(at, self._join if at == self._finisher.first_frame else min(at + 3, self._join))

@@ -55,7 +55,7 @@ def _finish(rig: Rig) -> None:
         rig.prepare([rig.palette.clamp(pitch) for pitch in PITCHES], weights)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     events=takes(),
     release_ms=st.sampled_from([0.0, 60.0]),

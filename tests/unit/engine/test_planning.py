@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from synth_app.core.events import SetMorph
-from synth_app.engine.planning import AT_REST_NS, PORTION
+from synth_app.engine.planning import AT_REST_NS, FOLLOW_AT_ONCE, PORTION
 from synth_app.render.board import Demand
 from synth_app.render.ports import SpectralFrames
 from tests.helpers.sine_generator import SineGenerator
 from tests.unit.engine.rig import Rig, palette
+from tests.unit.render.recording import Recording
 
 KEYS = 61
 MS = 1_000_000
@@ -166,3 +167,21 @@ class SilentGenerator(SineGenerator):
     def render(self, latents, pitches, start_frame, stop_frame):
         shape = (len(pitches), stop_frame - start_frame, 1024)
         return SpectralFrames(np.full(shape, -13.8, np.float32), np.zeros(shape, np.float32))
+
+
+def test_under_a_moved_slider_every_voice_of_a_chord_gets_a_few_frames_before_any_gets_more():
+    generator, pitches = Recording(), [48, 52, 55, 60, 64, 67, 72, 76]
+    rig = Rig(live=True, slices_a_block=0.0, generator=generator)
+    rig.prepare(pitches)
+    rig.on(*pitches)
+    rig.run(0.3)
+    generator.asked.clear()
+    rig.morph(0.0, 1.0)
+    rig.slices_a_block = 1.0
+    while len(generator.asked) < len(pitches):
+        rig.step()
+    asked = generator.asked[: len(pitches)]
+    assert sorted(pitch for pitch, _, _ in asked) == pitches
+    assert {stop - start for _, start, stop in asked} == {FOLLOW_AT_ONCE}
+    rig.run(0.5)
+    assert rig.core.streams.held == rig.memory.state[0]["starved"] == 0
