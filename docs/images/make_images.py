@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,13 +31,22 @@ def wait(app: QApplication, seconds: float) -> None:
         time.sleep(0.002)
 
 
+def wait_until(app: QApplication, true: Callable[[], bool], longest_s: float = 60.0) -> None:
+    """Let the panel live until something holds: pictures may be taken on a busy machine."""
+    end = time.monotonic() + longest_s
+    while not true() and time.monotonic() < end:
+        wait(app, 0.05)
+
+
 def play(app: QApplication, window: MainWindow) -> None:
     """A few chords under a slow turn of the handle; ends with a chord held and the handle on its way."""
+    wait_until(app, lambda: window.bridge.now.warm > 0.99)
     window.morphing.press()
     for number, chord in enumerate(CHORDS):
-        window.status.clear_counts()
         for pitch in chord:
             window.player.press(pitch, 70 + 9 * (pitch % 5))
+        wait_until(app, lambda: window.bridge.now.peak_left > 0.01)
+        window.status.clear_counts()
         for step in range(36):
             angle = 0.6 + 0.055 * (36 * number + step)
             window.morphing.move(0.5 - 0.24 * math.cos(angle), 0.5 - 0.2 * math.sin(1.3 * angle))
@@ -45,6 +55,11 @@ def play(app: QApplication, window: MainWindow) -> None:
             for pitch in chord:
                 window.player.release(pitch)
             wait(app, 0.15)
+    wait_until(app, lambda: window.bridge.now.peak_left > 0.01)
+    wait(app, 2.0)
+    for step in range(12):  # the trail, and what sounds on its way to what is asked
+        window.morphing.move(0.32 + 0.012 * step, 0.36 + 0.01 * step)
+        wait(app, 1 / 25)
 
 
 def picture(app: QApplication, window: MainWindow, name: str) -> None:

@@ -18,6 +18,8 @@ from synth_app.ui.settings import PanelSettings
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.status import safer_block
 
+_SHARE_OF_SCREEN = 0.92
+
 
 class DialogDesk(QObject):
     """Settings, keys, first steps; and the two changes of the instrument that take a moment: output and model.
@@ -76,6 +78,8 @@ class DialogDesk(QObject):
             dialog = self._open[kind] = make()
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.finished.connect(lambda _: self._open.pop(kind, None))
+            room = self._window.screen().availableSize() * _SHARE_OF_SCREEN
+            dialog.resize(dialog.size().expandedTo(dialog.sizeHint()).boundedTo(room))
         dialog.show()  # not modal: the keys play while it is open
         dialog.raise_()
         dialog.activateWindow()

@@ -11,7 +11,7 @@ from PyQt6 import sip
 from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
 from PyQt6.QtTest import QTest
-from PyQt6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QMessageBox, QPushButton, QWidget
+from PyQt6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from synth_app.core.events import NoteOff, NoteOn, Panic, PitchBend, SetMorph, SetParam
@@ -733,22 +733,44 @@ def test_tab_goes_as_the_eye_does(window: MainWindow) -> None:
     assert sliders == [row.slider for row in rows], "the weights one after the other, the new one too"
 
 
+def cut_off(root: QWidget) -> list[tuple[str, int, int]]:
+    """Words of a window that have less room than they need."""
+    cut = []
+    for widget in root.findChildren(QWidget):
+        text = getattr(widget, "text", None)
+        plain = isinstance(widget, (QLabel, QPushButton, QCheckBox))
+        if not plain or not widget.isVisibleTo(root) or not text():
+            continue
+        if isinstance(widget, QLabel) and widget.wordWrap():
+            needed = max(map(widget.fontMetrics().horizontalAdvance, text().split()))
+        else:
+            needed = widget.fontMetrics().horizontalAdvance(text().replace("&", ""))
+        if needed > widget.width() + 1 or widget.fontMetrics().height() > widget.height() + 1:
+            cut.append((text(), needed, widget.width()))
+    return cut
+
+
 @pytest.mark.parametrize("zoom", [1.0, 1.25, 1.5, 2.0])
 def test_no_words_are_cut_off(make_window: Callable[..., MainWindow], zoom: float) -> None:
     window = make_window(PanelSettings(first_run=False, zoom=zoom), (1360, 860))
     window.top.browser.setChecked(True)
     window.top.controls.setChecked(True)
     QApplication.processEvents()
-    cut = []
-    for widget in window.findChildren(QWidget):
-        text = getattr(widget, "text", None)
-        plain = type(widget).__name__ in ("QLabel", "QPushButton", "QCheckBox")
-        if not plain or not widget.isVisible() or not text() or (hasattr(widget, "wordWrap") and widget.wordWrap()):
-            continue
-        needed = widget.fontMetrics().horizontalAdvance(text().replace("&", ""))
-        if needed > widget.width() + 1 or widget.fontMetrics().height() > widget.height() + 1:
-            cut.append((text(), needed, widget.width()))
-    assert cut == []
+    assert cut_off(window) == []
+    for show, kind in (
+        (window.dialogs.show_settings, SettingsDialog),
+        (window.dialogs.show_keys, HelpDialog),
+        (window.dialogs.show_welcome, WelcomeDialog),
+    ):
+        show()
+        dialog = window.findChild(kind)
+        for page in range(dialog.tabs.count() if kind is SettingsDialog else 1):
+            if kind is SettingsDialog:
+                dialog.tabs.setCurrentIndex(page)
+            QApplication.processEvents()
+            assert cut_off(dialog) == [], (kind.__name__, page)
+            screen = dialog.screen().availableSize()
+            assert dialog.width() <= screen.width() and dialog.height() <= screen.height(), kind.__name__
 
 
 def test_the_window_fits_a_small_screen(make_window: Callable[..., MainWindow], qtbot: QtBot) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QTimer, pyqtSignal
-from PyQt6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from synth_app.engine.telemetry import Telemetry
 from synth_app.ui.bridge import Bridge
@@ -37,9 +37,10 @@ class WelcomeDialog(QDialog):
         font = title.font()
         font.setPointSizeF(font.pointSizeF() * 1.5)
         title.setFont(font)
-        layout = QVBoxLayout(self)
+        page = QWidget()
+        layout = QVBoxLayout(page)
         layout.setSpacing(12)
-        layout.setContentsMargins(20, 18, 20, 18)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(title)
         intro = caption(
             self.tr("An instrument whose notes are drawn by a neural network, and whose timbre you can move.")
@@ -65,12 +66,17 @@ class WelcomeDialog(QDialog):
         start.clicked.connect(self.accept)
         keys = QPushButton(self.tr("All keys (F1)"))
         keys.clicked.connect(self.keys_wanted)
+        hint = caption(self.tr("Esc silences everything. The “?” above brings this page back."))
+        hint.setWordWrap(True)
         row = QHBoxLayout()
-        row.addWidget(caption(self.tr("Esc silences everything. The “?” above brings this page back.")), 1)
+        row.addWidget(hint, 1)
         row.addWidget(keys)
         row.addWidget(start)
-        layout.addLayout(row)
-        self.setMinimumWidth(480)
+        whole = QVBoxLayout(self)
+        whole.setSpacing(12)
+        whole.setContentsMargins(20, 18, 20, 18)
+        whole.addWidget(_Whole(page), 1)
+        whole.addLayout(row)
         bridge.snapshot.connect(self._show)  # a bound method, which ends with the dialog
         self._show(bridge.now, bridge.now)
 
@@ -121,3 +127,17 @@ class WelcomeDialog(QDialog):
             self._end.stop()
             self._release()
         super().done(result)
+
+
+class _Whole(QScrollArea):
+    """Wants to show all of a page, and scrolls where the screen is too small for it."""
+
+    def __init__(self, page: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(page)
+
+    def sizeHint(self) -> QSize:
+        width = max(self.widget().sizeHint().width(), 44 * self.fontMetrics().averageCharWidth())
+        return QSize(width, max(self.widget().sizeHint().height(), self.widget().heightForWidth(width)))
