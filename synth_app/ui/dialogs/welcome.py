@@ -61,6 +61,7 @@ class WelcomeDialog(QDialog):
                     "Double-click a timbre in the list to add it.")
         )  # fmt: skip
         layout.addWidget(self._step("3", self.tr("Move it"), pad))
+        layout.addStretch(1)
         start = QPushButton(self.tr("Start playing"))
         start.setProperty("role", "primary")
         start.clicked.connect(self.accept)
