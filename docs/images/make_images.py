@@ -65,7 +65,10 @@ def play(app: QApplication, window: MainWindow) -> None:
 def picture(app: QApplication, window: MainWindow, name: str) -> None:
     """Take a picture of the window."""
     wait(app, 0.05)
+    window.bridge.stop()  # or a word that has just grown is drawn into its old place
+    wait(app, 0.05)
     window.grab().save(str(HERE / name), "PNG")
+    window.bridge.start()
 
 
 def main() -> int:
