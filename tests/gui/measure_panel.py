@@ -119,6 +119,8 @@ def instrument() -> Iterator[object]:
     live = LiveInstrument(LiveOptions())
     try:
         live.wait_ready()
+        lasting = max(live.anchors, key=lambda anchor: anchor.descriptors.get("sustain_db", -99.0))
+        live.set_patch(live.library.anchor_patch(lasting.name))
         for pitch in range(LOWEST, LOWEST + VOICES):
             live.post(NoteOn(time.monotonic_ns(), 0, pitch, 60))
         end = time.monotonic() + 120.0
@@ -214,6 +216,9 @@ def main() -> int:
             server.ensure(jack.ServerMode(period=256, synchronous=False))
             lines, kept = measure(rate, seconds)
         finally:
+            import sounddevice  # not before the server runs: it looks for it when it is imported
+
+            sounddevice._terminate()  # PortAudio does not survive a JACK server that ends before it does
             server.close()
     sys.stdout.write("\n".join(lines) + "\n")
     return 0 if kept else 1
