@@ -79,7 +79,7 @@ def examine() -> Iterator[Finding]:
         try:
             yield check()
         except SynthAppError as error:
-            yield Finding(topic, State.FAIL, str(error), "see the sentence itself")
+            yield Finding(topic, State.FAIL, str(error), "do what the line above says, then ask the doctor again")
         except Exception as error:  # a doctor that falls over tells less than one that says where it stumbled
             yield Finding(topic, State.FAIL, f"the check itself failed: {error!r}", "please report this as a bug")
 
