@@ -33,6 +33,10 @@ CHUNK_S = 4.0
 LEAD_S = 0.012
 """A stream is written so far ahead of its playhead, and at most a hop further; wishes take effect as much later."""
 
+ENTER_LEAD_S = 0.5 * LEAD_S
+"""What is left of the lead when a stream that was late to begin goes to a later frame than was wished. A good deal less
+than the lead, since a bend just after the wish shortens that."""
+
 EARLY_FRAMES = 2
 """A stream that goes on where its note runs out may begin so much before it is due: nothing is lost by it."""
 
@@ -169,9 +173,9 @@ class StreamWorker:
         """The stream of a voice."""
         return self._streams.get(voice_id)
 
-    def frame_after(self, stream: Stream, sample: float) -> int:
+    def frame_after(self, stream: Stream, sample: float, lead_s: float = LEAD_S) -> int:
         """The first frame that begins a lead or more after a sample of the voice: from there a wish of then holds."""
-        lead = LEAD_S * self._finisher.rate_hz * stream.rate
+        lead = lead_s * self._finisher.rate_hz * stream.rate
         return int((sample + lead) // self._finisher.hop) + self._finisher.lead_frames + 1
 
     def needed_from(self, stream: Stream) -> int:
@@ -262,7 +266,7 @@ class StreamWorker:
     def _enter(self, stream: Stream, position: float) -> bool:
         """Position a decoder where the voice will leave its note; False while that is too early or not rendered."""
         finisher, note = self._finisher, stream.note
-        soonest = self.frame_after(stream, position)
+        soonest = self.frame_after(stream, position, ENTER_LEAD_S)
         frame = max(soonest, self._wish(stream))
         if self._late and not note.complete and soonest == note.next_frame - 1:
             frame = soonest  # the last one at which it still can

@@ -10,6 +10,7 @@ from __future__ import annotations
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -166,5 +167,5 @@ class EngineMachine(RuleBasedStateMachine):
         self.rig._played.clear()
 
 
-TestEngine = EngineMachine.TestCase
+TestEngine = pytest.mark.timeout(900)(EngineMachine.TestCase)
 TestEngine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
