@@ -38,7 +38,13 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _play(generator: OnnxGenerator) -> tuple[Rig, np.ndarray]:
     """A chord, a morph under it, and its end."""
     anchors = generator.manifest.timbre_anchors()
-    rig = Rig(Palette(fallback_patch(anchors), anchors, generator.info), live=False, generator=generator, block=480)
+    rig = Rig(
+        Palette(fallback_patch(anchors), anchors, generator.info),
+        live=False,
+        generator=generator,
+        block=160,
+        rate_hz=16_000,
+    )
     rig.on(*CHORD)
     rig.run(0.2)
     rig.morph(0.0, 0.5, 0.5, 0.0)
