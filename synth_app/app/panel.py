@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from synth_app.adapters.generator_onnx import PROVIDERS
 from synth_app.adapters.model_store import list_models
 from synth_app.app.instrument import LiveInstrument
 from synth_app.app.library import PARTIALS
@@ -32,6 +33,7 @@ def show(instrument: LiveInstrument, settings: Settings, file: SettingsFile, sto
         settings_for_panel(settings),
         keep,
         models=(*(entry.name for entry in list_models()), PARTIALS),
+        providers=PROVIDERS,
         preset=instrument.preset_path,
         should_stop=stop.is_set,
     )
@@ -61,7 +63,7 @@ def take_from_panel(settings: Settings, chosen: PanelSettings) -> None:
         channels=list(chosen.midi_channels),
     )
     settings.model = chosen.model
-    if chosen.provider in ("auto", "cpu", "cuda"):
+    if chosen.provider in PROVIDERS:
         settings.provider = chosen.provider  # type: ignore[assignment]
     settings.params = {**settings.params, **chosen.params}
     settings.panel = {**settings.panel, **chosen.to_table()}
