@@ -320,6 +320,7 @@ class MainWindow(QMainWindow):
     def _show_recording(self, now: Telemetry) -> None:
         if bool(now.recording) != self.top.record.isChecked() and time.monotonic() - self._recording_since_s > 1.5:
             self.top.record.setChecked(bool(now.recording))
+            self._recording_since_s = time.monotonic()  # begun (or ended) elsewhere: by --record, by a device that went
         seconds = int(time.monotonic() - self._recording_since_s)
         on = self.top.record.isChecked()
         text = f"● {seconds // 60}:{seconds % 60:02d}" if on else self.tr("● Record")

@@ -468,6 +468,14 @@ def test_a_program_change_moves_the_panel_and_keeps_the_edits_in_the_history(
 
 
 # ---------------------------------------------------------------------- recording, safety, settings
+def test_a_recording_begun_elsewhere_counts_from_where_it_is_seen(window: MainWindow, fake: FakeInstrument) -> None:
+    fake.start_recording()
+    window.bridge.poll()
+    assert window.top.record.isChecked() and window.top.record.text().startswith("● 0:0")
+    window.top.record.click()
+    assert fake.telemetry().recording == "" and "take.wav" in window.banner.text.text()
+
+
 def test_recording_says_where_it_went(window: MainWindow, fake: FakeInstrument) -> None:
     window.top.record.click()
     assert window.top.record.isChecked()
