@@ -8,6 +8,7 @@ it is asked for.
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 PROVIDERS = ("openvino", "openvino-f32")
+_MISSING = "OpenVINO is not installed; install the extra openvino (in a checkout: uv sync --extra openvino)."
 """In the runtime's own choice of precision; in float32."""
 
 _WARM_UP = ((0, 1), (3, 10), (10, 26))
@@ -76,19 +78,13 @@ class OpenVinoEngine:
 
 
 def openvino_missing() -> str:
-    """Why OpenVINO cannot be used, in words, or "" when it may be."""
-    try:
-        _runtime()
-    except ModelError as error:
-        return str(error).rstrip(".")
-    return ""
+    """Why OpenVINO cannot be used, in words, or "" when it may be. (Looked for, not imported: that writes files.)"""
+    return "" if importlib.util.find_spec("openvino") else _MISSING.rstrip(".")
 
 
 def _runtime() -> Any:
     try:
         import openvino
     except ImportError as error:
-        raise ModelError(
-            "OpenVINO is not installed; install the extra openvino (in a checkout: uv sync --extra openvino)."
-        ) from error
+        raise ModelError(_MISSING) from error
     return openvino

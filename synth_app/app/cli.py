@@ -6,6 +6,7 @@ What a command needs is imported when it runs, so that ``--help`` and mistyped o
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Annotated
 
 import typer
@@ -30,10 +31,16 @@ def main() -> None:
     """Run the command line. A mistake the player can mend costs one sentence on stderr and exit code 2."""
     ensure_numba_cache()
     try:
-        build()()
+        build()(_with_command(sys.argv[1:]))
     except SynthAppError as error:
         typer.secho(" ".join(str(error).split()), err=True, fg=typer.colors.RED)
         raise SystemExit(2) from None
+
+
+def _with_command(words: list[str]) -> list[str]:
+    """``synth-app --record take.wav`` means ``synth-app play --record take.wav``."""
+    own = {"-h", "--help", "-v", "--verbose", "--version"}
+    return ["play", *words] if words and words[0].startswith("-") and words[0] not in own else words
 
 
 def build() -> typer.Typer:

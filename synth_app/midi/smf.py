@@ -84,6 +84,8 @@ def _load(path: Path) -> Any:
     chunks = _chunks(data)
     if not chunks or chunks[0][0] != b"MThd" or len(chunks[0][1]) < 6:
         raise FileFormatError(f"{path.name} is not a MIDI file.")
+    if len(chunks) < 2:
+        raise FileFormatError(f"{path.name} is a damaged MIDI file: it holds no track.")
     try:
         return mido.MidiFile(file=io.BytesIO(_without_foreign_chunks(chunks)), clip=True)
     except (*_BROKEN, mido.KeySignatureError) as error:

@@ -61,6 +61,18 @@ def test_a_mistyped_option_is_explained(tmp_path: Path) -> None:
     assert "--rate" in result.stderr
 
 
+def test_an_option_of_play_needs_no_command_before_it(tmp_path: Path) -> None:
+    result = run_command("--preset", "No Such Thing", home=tmp_path)
+    assert result.returncode == 2
+    assert "No Such Thing" in result.stderr
+
+
+def test_nothing_is_reported_to_the_makers_of_the_runtime(tmp_path: Path) -> None:
+    """ONNX Runtime would otherwise send its use away and leave a device id in the player's home."""
+    assert "model" in run_command("doctor", home=tmp_path).stdout
+    assert not [path for path in tmp_path.rglob("*") if path.name in ("onnxruntime.db", "deviceid", "intel")]
+
+
 def test_the_sentence_of_an_error_stays_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

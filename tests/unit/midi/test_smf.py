@@ -170,7 +170,8 @@ def test_a_longer_header_is_allowed(read):
         (midi(NOTE, division=0), "no time division"),
         (midi(NOTE, kind=2), "format 2"),
         (midi(END), "holds no notes"),
-        (midi(), "holds no notes"),
+        (midi(), "holds no track"),
+        (b"MThd garbage, not midi", "holds no track"),
         (midi(at(0, 0x90, 60, 1) + at(0x0FFFFFFF, 0x80, 60, 0) + END), "more than 6 hours"),
     ],
 )
