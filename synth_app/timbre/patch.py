@@ -6,6 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from synth_app.core.params import PARAMS, check_param, default_patch_params
 
+SCENES = 4
+"""How many scenes a patch has room for."""
+
+Scene = tuple[tuple[str, float], ...]
+"""(anchor's name, weight) pairs: a morph to come back to. Empty: nothing is kept there."""
+
 
 @dataclass(frozen=True, slots=True)
 class PatchAnchor:
@@ -29,6 +35,7 @@ class Patch:
         params: value of every patch parameter of :mod:`synth_app.core.params` (missing ones take their default).
         model: name of the model it was made for ("" = any).
         author, notes, tags: for the browser.
+        scenes: at most :data:`SCENES`. They name anchors; one whose anchor has left keeps its other weights.
     """
 
     name: str
@@ -38,6 +45,7 @@ class Patch:
     author: str = ""
     notes: str = ""
     tags: tuple[str, ...] = ()
+    scenes: tuple[Scene, ...] = ()
 
     @property
     def weights(self) -> tuple[float, ...]:
@@ -53,6 +61,12 @@ class Patch:
         """The same patch with other morph weights (as many as there are anchors)."""
         anchors = tuple(replace(a, weight=w) for a, w in zip(self.anchors, weights, strict=True))
         return replace(self, anchors=anchors)
+
+    def with_scene(self, index: int) -> Patch:
+        """The same patch with its present weights kept as a scene."""
+        scenes = [*self.scenes, *((),) * (index + 1 - len(self.scenes))]
+        scenes[index] = tuple({anchor.name: anchor.weight for anchor in self.anchors}.items())
+        return replace(self, scenes=tuple(scenes))
 
     def with_param(self, name: str, value: float) -> Patch:
         """The same patch with one parameter set.

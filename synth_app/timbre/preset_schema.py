@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from synth_app.core.errors import PresetError, SettingsError
 from synth_app.core.params import check_param, default_patch_params
 from synth_app.timbre.migrations import CURRENT_VERSION, migrate
-from synth_app.timbre.patch import Patch, PatchAnchor
+from synth_app.timbre.patch import SCENES, Patch, PatchAnchor
 
 FORMAT = "synth_app preset"
 MAX_ANCHORS = 32
@@ -23,6 +23,7 @@ MAX_LATENT = 4096
 
 _Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _Word = Annotated[str, Field(min_length=1, max_length=80)]
+_Scene = Annotated[dict[_Word, _Share], Field(max_length=MAX_ANCHORS)]
 
 
 class _Strict(BaseModel):
@@ -65,6 +66,7 @@ class PresetSchema(_Strict):
     model: Annotated[str, Field(max_length=200)] = ""
     params: dict[str, float] = {}
     anchors: Annotated[list[AnchorSchema], Field(min_length=1, max_length=MAX_ANCHORS)]
+    scenes: Annotated[list[_Scene], Field(max_length=SCENES)] = []
 
     @field_validator("params")
     @classmethod
@@ -99,6 +101,7 @@ def patch_from_document(document: Mapping[str, Any]) -> Patch:
         author=preset.author,
         notes=preset.notes,
         tags=tuple(preset.tags),
+        scenes=tuple(tuple((name, float(weight)) for name, weight in scene.items()) for scene in preset.scenes),
     )
 
 
@@ -118,6 +121,8 @@ def document_from_patch(patch: Patch) -> dict[str, Any]:
         document["tags"] = list(patch.tags)
     document["params"] = {name: float(value) for name, value in patch.params.items()}
     document["anchors"] = [_anchor_document(anchor) for anchor in patch.anchors]
+    if patch.scenes:
+        document["scenes"] = [{name: float(weight) for name, weight in scene} for scene in patch.scenes]
     try:
         PresetSchema.model_validate(document)
     except ValidationError as error:

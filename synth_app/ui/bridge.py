@@ -226,4 +226,4 @@ def _timbres(patch: Patch) -> tuple[object, ...]:
 def _labels(patch: Patch) -> tuple[object, ...]:
     """What a patch says about itself without sounding different."""
     places = tuple((anchor.x, anchor.y) for anchor in patch.anchors)
-    return patch.name, places, patch.author, patch.notes, patch.tags, patch.model
+    return patch.name, places, patch.author, patch.notes, patch.tags, patch.model, patch.scenes

@@ -134,6 +134,7 @@ class MainWindow(QMainWindow):
         self.bridge.trouble.connect(lambda text: self.banner.say(text, trouble=True))
         self.bridge.snapshot.connect(self._on_snapshot)
         self.tasks.said.connect(self.banner.say)
+        self.morphing.said.connect(self.banner.say)
         self.desk.said.connect(lambda text, button: self.banner.say(text, button=button))
         self.dialogs.said.connect(self.banner.say)
         self.dialogs.changed.connect(self.change_settings)
@@ -162,7 +163,9 @@ class MainWindow(QMainWindow):
             self.params.set_values(patch.param)
         self.presets.set_present(after.path)
         self._show_title()
-        if old is None or old.anchors != patch.anchors:
+        if before is None or before.path != after.path:
+            self.pad_pane.rest_fader()
+        if old is None or old.anchors != patch.anchors or old.scenes != patch.scenes:
             self.pad_pane.show_tools(self.morphing)
 
     def _show_title(self) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from synth_app.timbre.patch import Patch, PatchAnchor
+from synth_app.timbre.patch import SCENES, Patch, PatchAnchor, Scene
 from synth_app.ui.document import Document, Sound, places_of
 from synth_app.ui.view_models.morph import (
     GestureRecorder,
@@ -28,17 +28,18 @@ from synth_app.ui.view_models.morph import (
     with_weight,
 )
 
-SCENES = 4
+SCENE_NAMES = "ABCD"
 
 
 class Morphing(QObject):
     """Moves the document's handle, weights and anchors' places.
 
     Signals:
-        tools_changed(): a lock, snap, latch, scene or the recorder's state changed.
+        tools_changed(): a lock, snap, latch or the recorder's state changed. said(str): news for the banner.
     """
 
     tools_changed = pyqtSignal()
+    said = pyqtSignal(str)
 
     def __init__(self, document: Document, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -48,7 +49,6 @@ class Morphing(QObject):
         self.latch = True
         self.locked_weights: frozenset[int] = frozenset()
         self.recorder = GestureRecorder()
-        self.scenes: list[dict[str, float] | None] = [None] * SCENES
         self._start: Sound = document.sound
 
     # ------------------------------------------------------------------ the handle
@@ -142,23 +142,34 @@ class Morphing(QObject):
 
     # ------------------------------------------------------------------ scenes and gestures
     def store_scene(self, index: int) -> None:
-        """Keep the present weights as a scene."""
-        self.scenes[index] = {a.name: a.weight for a in self._document.patch.anchors}
-        self.tools_changed.emit()
+        """Keep the present weights as a scene of the patch."""
+        text = self.tr("Store scene {0}").format(SCENE_NAMES[index])
+        self._document.edit(self._document.patch.with_scene(index), text)
 
     def recall_scene(self, index: int) -> None:
-        """Go to a scene, or store it when it is empty."""
-        weights = self.scene_weights(index)
-        if weights is None:
+        """Go to a scene, or store it when it is empty; say which of its timbres are not on the pad."""
+        scene, weights = self._stored(index), self.scene_weights(index)
+        if not scene:
             self.store_scene(index)
-        else:
-            self._scene(weights, "")
+            return
+        here = {anchor.name for anchor in self._document.patch.anchors}
+        missing = ", ".join(name for name, weight in scene if weight > 0.005 and name not in here)
+        if weights is None:
+            text = self.tr("Scene {0} is made of {1}, not on the pad now. Right click stores a new one.")
+            self.said.emit(text.format(SCENE_NAMES[index], missing))
+            return
+        self._scene(weights, "")
+        if missing:
+            text = self.tr("Scene {0} without {1}, which is not on the pad now.")
+            self.said.emit(text.format(SCENE_NAMES[index], missing))
+
+    def _stored(self, index: int) -> Scene:
+        scenes = self._document.patch.scenes
+        return scenes[index] if index < len(scenes) else ()
 
     def scene_weights(self, index: int) -> Weights | None:
         """A scene's weights for the anchors there are now; ``None`` when it is empty or none of them is left."""
-        scene = self.scenes[index]
-        if scene is None:
-            return None
+        scene = dict(self._stored(index))
         weights = tuple(scene.get(anchor.name, 0.0) for anchor in self._document.patch.anchors)
         total = sum(weights)
         return tuple(w / total for w in weights) if total > 1e-6 else None

@@ -16,7 +16,8 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from synth_app.ui.morphing import SCENES, Morphing
+from synth_app.timbre.patch import SCENES
+from synth_app.ui.morphing import SCENE_NAMES, Morphing
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.keyboard import ComputerKeys, note_name
 from synth_app.ui.view_models.morph import Point
@@ -129,16 +130,21 @@ class PadPane(Themed, QWidget):
         for button in self.scenes:
             flow.addWidget(button)
         self.fader = CalmSlider(self.tr("Crossfade through the scenes"), EDGE_STEPS)
-        self.fader.setToolTip(self.tr("Crossfade through the stored scenes"))
+        self.fader.setToolTip(self.tr("Glide from scene to scene; it needs two that are kept"))
         self.fader.setMinimumWidth(120)
         self.fader.valueChanged.connect(lambda value: self.crossfaded.emit(value / EDGE_STEPS))
         flow.addWidget(self.fader)
         return bar
 
     def _scene_button(self, index: int) -> QPushButton:
-        button = QPushButton("ABCD"[index])
-        button.setAccessibleName(self.tr("Scene {0}").format("ABCD"[index]))
-        button.setToolTip(self.tr("Click: go to the scene, or store it when it is empty. Right click: store."))
+        button = QPushButton(SCENE_NAMES[index])
+        button.setAccessibleName(self.tr("Scene {0}").format(SCENE_NAMES[index]))
+        button.setToolTip(
+            self.tr(
+                "A place for a blend you like. Click: keep the present blend here, or go back to the one kept. "
+                "Right click: keep the present one instead. Scenes are saved with the preset."
+            )
+        )
         button.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         button.customContextMenuRequested.connect(lambda _: self.scene_stored.emit(index))
         button.clicked.connect(lambda: self.scene_recalled.emit(index))
@@ -169,6 +175,14 @@ class PadPane(Themed, QWidget):
             button.style().unpolish(button)
             button.style().polish(button)
         self.fader.setEnabled(sum(stored) >= 2)
+        if sum(stored) < 2:
+            self.rest_fader()
+
+    def rest_fader(self) -> None:
+        """The crossfader back to its beginning, moving nothing."""
+        self.fader.blockSignals(True)
+        self.fader.setValue(0)
+        self.fader.blockSignals(False)
 
 
 class PicturesPane(QWidget):

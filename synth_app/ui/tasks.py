@@ -82,7 +82,12 @@ class Tasks(QObject):
         layers = layers_of(anchors[index], self._bridge.instrument.anchors)
         taken = [*others, *(anchor.name for anchor in self._bridge.instrument.anchors)]
         anchors[index] = replace(anchors[index], name=fresh_name(wanted, taken), latents=layers)
-        patch = replace(self._document.patch, anchors=tuple(anchors))
+        before, after = self._document.patch.anchors[index].name, anchors[index].name
+        scenes = tuple(
+            tuple((after if who == before else who, weight) for who, weight in scene)
+            for scene in self._document.patch.scenes
+        )
+        patch = replace(self._document.patch, anchors=tuple(anchors), scenes=scenes)
         self._document.edit(patch, self.tr("Rename anchor"))
 
     def random_anchor(self) -> None:

@@ -194,7 +194,8 @@ class FakeInstrument:
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
             anchors = tuple(PatchAnchor(**{**a, "latents": _tuples(a["latents"])}) for a in raw.pop("anchors"))
-            return Patch(**{**raw, "anchors": anchors, "tags": tuple(raw["tags"])})
+            scenes = tuple(tuple((name, weight) for name, weight in scene) for scene in raw["scenes"])
+            return Patch(**{**raw, "anchors": anchors, "tags": tuple(raw["tags"]), "scenes": scenes})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PresetError(f"{path.name} is not a preset; choose another file.") from error
 

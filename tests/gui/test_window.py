@@ -132,6 +132,46 @@ def test_scenes_are_stored_recalled_and_crossfaded(window: MainWindow) -> None:
     assert window.document.patch.weights[3] == pytest.approx(0.25, abs=0.01)
 
 
+def test_scenes_belong_to_the_preset(
+    window: MainWindow, fake: FakeInstrument, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    pane, stack = window.pad_pane, window.document.stack
+    pane.scenes[1].click()
+    assert window.document.edited and stack.undoText() == "Store scene B", "a change of the preset"
+    stack.undo()
+    assert not window.document.dirty and window.morphing.scene_weights(1) is None
+    stack.redo()
+    window.morphing.jump(3)
+    pane.scenes[0].click()
+    pane.fader.setValue(700)
+    qtbot.waitUntil(lambda: fake.patch.scenes == window.document.patch.scenes, timeout=3000)
+    kept = replace(window.document.patch, name="With scenes")
+    window.tasks.save_as(kept, None)
+    window.desk.load(path_of(fake, "Night Bus"))
+    assert window.document.patch.scenes == () and not pane.fader.isEnabled() and pane.fader.value() == 0
+    assert [button.property("role") for button in pane.scenes] == [""] * 4
+    stack.undo()
+    assert pane.fader.isEnabled(), "undo brings the preset back, and its scenes"
+    window.desk.load(path_of(fake, "Night Bus"))
+    window.desk.load(path_of(fake, "With scenes"))
+    assert window.document.patch.scenes == kept.scenes
+    window.tasks.rename_anchor(3, "Wood")
+    pane.scenes[0].click()
+    assert window.document.patch.weights[3] == pytest.approx(1.0), "a renamed timbre keeps its scenes"
+
+
+def test_a_scene_says_what_it_misses(window: MainWindow) -> None:
+    window.pad_pane.scenes[0].click()
+    window.morphing.jump(0)
+    window.pad_pane.scenes[1].click()
+    window.tasks.remove_anchor(0)
+    window.pad_pane.scenes[0].click()
+    assert window.banner.text.text() == "Scene A without Cello, which is not on the pad now."
+    kept = window.document.patch.scenes
+    window.pad_pane.scenes[1].click()
+    assert "made of Cello" in window.banner.text.text() and window.document.patch.scenes == kept
+
+
 def test_a_recorded_gesture_loops(window: MainWindow) -> None:
     window.pad_pane.record.click()
     drag(window.pad_pane.pad, place(window, 0.5, 0.5), place(window, 0.4, 0.6), place(window, 0.3, 0.7))

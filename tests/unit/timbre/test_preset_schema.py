@@ -35,6 +35,9 @@ PATCHES = st.builds(
     author=st.text(st.characters(codec="utf-8"), max_size=20),
     notes=st.text(st.characters(codec="utf-8"), max_size=50),
     tags=st.lists(WORDS, max_size=3).map(tuple),
+    scenes=st.lists(st.dictionaries(WORDS, SHARE, max_size=3).map(lambda scene: tuple(scene.items())), max_size=4).map(
+        tuple
+    ),
 )
 
 
