@@ -326,7 +326,7 @@ class MainWindow(QMainWindow):
             self._recording_since_s = time.monotonic()  # begun (or ended) elsewhere: by --record, by a device that went
         seconds = int(time.monotonic() - self._recording_since_s)
         on = self.top.record.isChecked()
-        text = f"● {seconds // 60}:{seconds % 60:02d}" if on else self.tr("● Record")
+        text = self.top.record.clock(seconds) if on else self.top.record.idle_text
         if text != self.top.record.text():
             self.top.record.setText(text)
 
@@ -341,7 +341,7 @@ class MainWindow(QMainWindow):
 
     def toggle_recording(self) -> None:
         """Start or end a recording and say where it is."""
-        if self.bridge.now.recording or self.top.record.text() != self.tr("● Record"):
+        if self.bridge.now.recording or self.top.record.text() != self.top.record.idle_text:
             path = self.bridge.attempt(self.bridge.instrument.stop_recording)
             self.top.record.setChecked(False)
             if path is not None:

@@ -21,7 +21,7 @@ from synth_app.ui.morphing import SCENE_NAMES, Morphing
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.keyboard import ComputerKeys, note_name
 from synth_app.ui.view_models.morph import Point
-from synth_app.ui.widgets.base import Themed, caption, card, tool
+from synth_app.ui.widgets.base import RecordButton, Themed, TitleButton, caption, card, tool
 from synth_app.ui.widgets.flow import FlowLayout
 from synth_app.ui.widgets.keyboard import KeyboardWidget, Wheel
 from synth_app.ui.widgets.meters import Lamp, LevelMeter, Oscilloscope, Rainbowgram
@@ -43,14 +43,15 @@ class TopBar(Themed, QFrame):
         self.controls.setChecked(True)
         self.before = tool("left", self.tr("Preset before"))
         self.after = tool("right", self.tr("Preset after"))
-        self.name = QPushButton()
+        self.name = TitleButton()
         self.name.setToolTip(self.tr("Open the preset browser"))
         self.name.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.save = QPushButton(self.tr("Save"))
         self.save_as = QPushButton(self.tr("Save as …"))
         self.undo = tool("undo", self.tr("Undo"))
         self.redo = tool("redo", self.tr("Redo"))
-        self.record = QPushButton(self.tr("● Record"))
+        self.record = RecordButton()
+        self.record.setText(self.record.idle_text)
         self.record.setCheckable(True)
         self.record.setProperty("role", "record")
         self.record.setToolTip(self.tr("Record the output to a WAV file"))
@@ -125,10 +126,14 @@ class PadPane(Themed, QWidget):
         self.loop.clicked.connect(self.loop_gesture)
         for widget in (self.snap, self.lock_x, self.lock_y, self.latch, self.record, self.loop):
             flow.addWidget(widget)
-        flow.addWidget(caption(self.tr("Scenes")))
         self.scenes = [self._scene_button(index) for index in range(SCENES)]
-        for button in self.scenes:
-            flow.addWidget(button)
+        together = QWidget()
+        row = QHBoxLayout(together)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        for widget in (caption(self.tr("Scenes")), *self.scenes):
+            row.addWidget(widget)
+        flow.addWidget(together)
         self.fader = CalmSlider(self.tr("Crossfade through the scenes"), EDGE_STEPS)
         self.fader.setToolTip(self.tr("Glide from scene to scene; it needs two that are kept"))
         self.fader.setMinimumWidth(120)

@@ -706,6 +706,32 @@ def test_the_engines_banner_is_shown_once(window: MainWindow, fake: FakeInstrume
     assert not window.banner.isVisible()
 
 
+@pytest.mark.parametrize("zoom", [1.0, 1.25, 1.5, 2.0])
+def test_the_bar_above_stays_as_it_is(make_window: Callable[..., MainWindow], zoom: float) -> None:
+    """Whatever the preset is called and the clock says, nothing moves, and Panic is where the hand knows it."""
+    window = make_window(PanelSettings(first_run=False, zoom=zoom))
+    top = window.top
+    seen = set()
+    for name in ("Halo", "Welcome", "A long walk through the night with every light on, and back again"):
+        for clock in (top.record.idle_text, top.record.clock(1), top.record.clock(59 * 60 + 59)):
+            top.name.setText(name)
+            top.record.setText(clock)
+            QApplication.processEvents()
+            seen.add((top.height(), QRect(top.panic.mapTo(window, QPoint(0, 0)), top.panic.size()).getRect()))
+    assert len(seen) == 1
+    assert window.rect().contains(QRect(*seen.pop()[1])) and top.panic.width() >= top.panic.sizeHint().width()
+    assert len({button.mapTo(window, QPoint(0, 0)).y() for button in window.pad_pane.scenes}) == 1
+
+
+def test_scene_buttons_never_part(make_window: Callable[..., MainWindow]) -> None:
+    window = make_window(PanelSettings(first_run=False, zoom=1.5))
+    pane = window.pad_pane
+    for width in range(240, 900, 20):
+        pane.resize(width, pane.height())
+        QApplication.processEvents()
+        assert len({button.mapTo(pane, QPoint(0, 0)).y() for button in pane.scenes}) == 1, width
+
+
 def test_news_never_lie_on_the_pad(make_window: Callable[..., MainWindow]) -> None:
     for size in ((1360, 860), (1024, 640)):
         window = make_window(size=size)

@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QFrame,
     QLabel,
+    QPushButton,
     QStyle,
     QStyleOptionButton,
     QStyleOptionComboBox,
@@ -100,6 +101,44 @@ class IconButton(Themed, QToolButton):
         role = "accent" if self.isChecked() else ("text" if self.isEnabled() else "outline")
         self.setIconSize(QSize(size, size))
         self.setIcon(glyph_icon(self.glyph, size, self.theme.color(role), self.devicePixelRatioF()))
+
+
+class TitleButton(Themed, QPushButton):
+    """A button as wide as it is told, whatever is written on it: it shortens long words with an ellipsis."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.theme.px(140), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.theme.px(70), super().sizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter, option = QStylePainter(self), QStyleOptionButton()
+        self.initStyleOption(option)
+        room = self.width() - self.theme.px(20)
+        option.text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room)
+        painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
+
+
+class RecordButton(QPushButton):
+    """The record button, with room for the longest it will say, so that nothing beside it moves."""
+
+    def sizeHint(self) -> QSize:
+        metrics = self.fontMetrics()
+        widest = max(metrics.horizontalAdvance(text) for text in (self.idle_text, self.clock(99 * 60 + 59)))
+        option, words = QStyleOptionButton(), QSize(widest + 2, metrics.height())
+        self.initStyleOption(option)
+        return self.style().sizeFromContents(QStyle.ContentsType.CT_PushButton, option, words, self)
+
+    @property
+    def idle_text(self) -> str:
+        """What it says when nothing is recorded."""
+        return self.tr("● Record")
+
+    @staticmethod
+    def clock(seconds: int) -> str:
+        """What it says while it records."""
+        return f"● {seconds // 60}:{seconds % 60:02d}"
 
 
 class Chooser(Themed, QComboBox):

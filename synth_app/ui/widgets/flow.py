@@ -71,7 +71,8 @@ class FlowLayout(QLayout):
         for item in self._items:
             if item.widget() is not None and item.widget().isHidden():
                 continue
-            size = item.sizeHint().expandedTo(item.minimumSize())
+            hint, least = item.sizeHint(), item.minimumSize()
+            size = QSize(min(hint.width(), width), hint.height()).expandedTo(least)  # one too wide for a line shrinks
             if lines[-1] and x + size.width() > width:
                 lines.append([])
                 x = 0
