@@ -251,7 +251,7 @@ class MainWindow(QMainWindow):
         player.setting_changed.connect(self._show_keys)
         player.panic_wanted.connect(self.panic)
         self.status.safe_wanted.connect(self.dialogs.make_safe)
-        self.banner.acted.connect(self.desk.restore_binned)
+        self.banner.acted.connect(self.desk.remedy)
 
     def _show_keys(self) -> None:
         self.keys.show_computer_keys(self.player.keys, self.player.enabled)

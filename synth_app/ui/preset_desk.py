@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class PresetDesk(QObject):
         super().__init__(window)
         self._window, self._document, self._bridge = window, document, bridge
         self._tasks, self._shelf, self._browser = tasks, shelf, browser
-        self._binned: Path | None = None
+        self._remedy: Callable[[], object] | None = None
         browser.chosen.connect(self.load)
         browser.said.connect(lambda text: self.said.emit(text, ""))
         browser.renamed.connect(self._renamed)
@@ -50,8 +51,11 @@ class PresetDesk(QObject):
         """Load a preset, asking first when edits would be covered."""
         if path != self._document.sound.path and not self.may_leave():
             return
+        covered = self._document.patch.name if self._document.dirty else ""
         if self._tasks.load(path):
-            self.said.emit(self.tr("Loaded {0}.").format(self._document.patch.name), "")
+            text = self.tr("Loaded {0}. Your changes to {1}:") if covered else self.tr("Loaded {0}.")
+            text = text.format(self._document.patch.name, covered)
+            self._say_undoable(text) if covered else self.said.emit(text, "")
 
     def step(self, by: int) -> None:
         """The preset after (1) or before (-1) the present one, among those the browser shows."""
@@ -92,19 +96,29 @@ class PresetDesk(QObject):
             return self.save()
         return box.clickedButton() is not cancel
 
-    def restore_binned(self) -> None:
-        """Bring back what was moved to the bin last."""
-        if self._binned is not None:
-            self._bridge.attempt(self._shelf.restore, self._binned)
-            self._binned = None
-            self._browser.reload()
+    def remedy(self) -> None:
+        """The banner's button: undo what the banner told."""
+        remedy, self._remedy = self._remedy, None
+        if remedy is not None:
+            remedy()
+
+    def _say_undoable(self, text: str) -> None:
+        """Tell of the step just taken, with a button that goes back before it."""
+        stack = self._document.stack
+        before = stack.index() - 1
+        self._remedy = lambda: stack.setIndex(min(before, stack.index()))
+        self.said.emit(text, self.tr("Undo"))
+
+    def _restore(self, binned: Path) -> None:
+        self._bridge.attempt(self._shelf.restore, binned)
+        self._browser.reload()
 
     def _patched_elsewhere(self, patch: Patch) -> None:
         """A program change: the panel goes along, and says so when it covers unsaved work (undo brings it back)."""
         dirty = self._document.dirty
         if self.go_along(patch, self.tr("Program change")) and dirty:
             text = self.tr("A program change loaded {0}. Undo brings your changes back.")
-            self.said.emit(text.format(patch.name), "")
+            self._say_undoable(text.format(patch.name))
 
     def go_along(self, patch: Patch, why: str) -> bool:
         """Put what the instrument plays on the table, as an undoable step; whether that was anything new."""
@@ -121,5 +135,5 @@ class PresetDesk(QObject):
                 self._document.mark_renamed(replace(self._document.patch, name=patch.name), patch, after)
 
     def _deleted(self, path: Path, binned: Path) -> None:
-        self._binned = binned
+        self._remedy = lambda: self._restore(binned)
         self.said.emit(self.tr("Moved {0} to the bin.").format(path.stem), self.tr("Bring it back"))

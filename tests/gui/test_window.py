@@ -486,6 +486,21 @@ def test_presets_by_drag_and_drop_rename_bin_and_back(window: MainWindow, fake: 
     assert any(row.name == "Gift" for row in window.shelf.rows())
 
 
+def test_loading_over_changes_offers_them_back(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
+    window.desk.load(path_of(fake, "Glass Choir"))
+    assert window.banner.text.text() == "Loaded Glass Choir." and not window.banner.button.isVisible()
+    window.morphing.jump(0)
+    changed = window.document.sound
+    window.desk.load(path_of(fake, "Night Bus"))
+    assert window.banner.text.text() == "Loaded Night Bus. Your changes to Glass Choir:"
+    assert window.banner.button.text() == "Undo"
+    window.morphing.jump(2)
+    window.banner.button.click()
+    assert window.document.sound == changed and fake.patch.weights == changed.patch.weights
+    qtbot.waitUntil(lambda: fake.patch.name == "Glass Choir", timeout=3000)
+    assert not window.banner.isVisible() and window.document.stack.canRedo()
+
+
 def test_arrows_step_through_the_presets(window: MainWindow, fake: FakeInstrument) -> None:
     window.top.after.click()
     assert fake.patch.name == "Night Bus"
