@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -105,7 +106,8 @@ class JackServer:
     def stop(self) -> None:
         """End the server, if one runs."""
         if self._process is not None:
-            _end(self._process)
+            with _without_portaudio():
+                _end(self._process)
             self._process = None
 
     def close(self) -> None:
@@ -159,6 +161,17 @@ class JackServer:
             end = time.monotonic() + 5.0
             while command_line.exists() and time.monotonic() < end:
                 time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _without_portaudio() -> Iterator[None]:
+    """Let PortAudio of this very process go: it aborts if it cannot take its leave of a server that it has met."""
+    sounddevice = sys.modules.get("sounddevice")
+    if sounddevice is not None:
+        sounddevice._terminate()
+    yield
+    if sounddevice is not None:
+        sounddevice._initialize()
 
 
 @contextlib.contextmanager

@@ -90,6 +90,8 @@ def test_without_the_package_one_sentence_says_how_to_get_it(model: Path, monkey
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ModelError, match="install the extra openvino"):
         OnnxGenerator(model, "openvino")
+    assert openvino_missing() == ""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert "extra openvino" in openvino_missing()
 
 

@@ -266,7 +266,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(store):
     with pytest.raises(PresetError, match=r"no preset named 'Wellcome'; did you mean Welcome\?") as error:
         store.find("Wellcome")
     one_sentence(error)
-    with pytest.raises(PresetError, match="list them with: presets list"):
+    with pytest.raises(PresetError, match="list them with: synth-app presets list"):
         store.find("zzzz")
 
 
