@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from PyQt6.QtCore import QPoint, QRect, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
+from PyQt6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QMouseEvent, QResizeEvent, QShortcut
 from PyQt6.QtWidgets import (
     QApplication,
+    QLineEdit,
     QMainWindow,
 )
 
@@ -383,6 +384,13 @@ class MainWindow(QMainWindow):
     def _keep_settings(self) -> None:
         self._keep_soon.stop()
         self.settings_changed.emit(self.settings)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A click on nothing in particular: whoever was typing is done, and the letters play."""
+        typing = QApplication.focusWidget()
+        if isinstance(typing, QLineEdit):
+            typing.clearFocus()
+        super().mousePressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self.desk.may_leave():

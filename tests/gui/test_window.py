@@ -312,6 +312,36 @@ def test_typing_words_plays_nothing(window: MainWindow, fake: FakeInstrument) ->
     assert window.timbres.search.text() == "dark" and fake.of_type(NoteOn) == []
 
 
+def test_the_keyboard_goes_from_searching_to_playing(window: MainWindow, fake: FakeInstrument) -> None:
+    for _ in range(2):
+        window.timbres.search.setFocus()
+        window.timbres.search.setText("oboe")
+        QTest.keyClick(window.timbres.search, Qt.Key.Key_Return)
+        assert [anchor.name for anchor in fake.patch.anchors][-1] == "Oboe", "put there, and not taken away by a second"
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_A)
+    assert len(fake.of_type(NoteOn)) == 1, "the letters play again"
+    window.timbres.search.setFocus()
+    window.timbres.search.clear()
+    QTest.keyClick(window.timbres.search, Qt.Key.Key_Down)
+    assert window.timbres.list.hasFocus() and window.timbres.list.currentRow() >= 0
+    window.document.stack.undo()  # else loading asks about unsaved changes
+    window.face.show_presets()
+    QTest.keyClicks(window.presets.search, "night")
+    QTest.keyClick(window.presets.search, Qt.Key.Key_Return)
+    assert window.document.patch.name == "Night Bus" and window.presets.list.hasFocus()
+
+
+def test_a_click_on_nothing_ends_the_typing(window: MainWindow, fake: FakeInstrument) -> None:
+    window.timbres.search.setFocus()
+    for nothing in (window.top, window.keys):
+        window.timbres.search.setFocus()
+        assert window.timbres.search.hasFocus()
+        QTest.mouseClick(nothing, LEFT, pos=QPoint(2, 2))
+        assert not window.timbres.search.hasFocus()
+    QTest.keyClick(window, Qt.Key.Key_A)
+    assert len(fake.of_type(NoteOn)) == 1
+
+
 def test_letters_can_be_switched_off(make_window: Callable[..., MainWindow], fake: FakeInstrument) -> None:
     window = make_window(PanelSettings(first_run=False, computer_keys=False))
     QTest.keyClick(window, Qt.Key.Key_A)

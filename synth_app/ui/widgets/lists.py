@@ -17,7 +17,7 @@ from PyQt6.QtGui import (
     QPainter,
     QPen,
 )
-from PyQt6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QStyle, QStyledItemDelegate
+from PyQt6.QtWidgets import QAbstractItemView, QLineEdit, QListWidget, QListWidgetItem, QStyle, QStyledItemDelegate
 
 from synth_app.ui.theme import Theme
 from synth_app.ui.widgets.base import Themed, paint_glyph
@@ -167,6 +167,37 @@ class RowList(Themed, QListWidget):
         if paths:
             self.files_dropped.emit(paths)
             event.acceptProposedAction()
+
+
+class SearchField(QLineEdit):
+    """A search field over a list: Down goes into the list; Return takes its first row and goes there too, so that the
+    letters play again.
+
+    Signals:
+        taken(key): Return, with the key of the first row.
+    """
+
+    taken = pyqtSignal(str)
+
+    def __init__(self, rows: RowList, name: str, help_text: str) -> None:
+        super().__init__()
+        self._rows = rows
+        self.setPlaceholderText(self.tr("Search"))
+        self.setAccessibleName(name)
+        self.setToolTip(help_text)
+        self.setClearButtonEnabled(True)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = event.key()
+        down, enter = key == Qt.Key.Key_Down, key in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if not (down or enter) or self._rows.count() == 0:
+            super().keyPressEvent(event)
+            return
+        if enter or self._rows.currentRow() < 0:
+            self._rows.setCurrentRow(0)
+        self._rows.setFocus()
+        if enter:
+            self.taken.emit(self._rows.current_key())
 
 
 class _RowDelegate(QStyledItemDelegate):

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from PyQt6.QtCore import QPoint, pyqtSignal
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMenu, QVBoxLayout, QWidget
 
 from synth_app.ui.bridge import Bridge
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.presets import PresetRow, PresetShelf
 from synth_app.ui.widgets.base import Chooser, caption, tool
-from synth_app.ui.widgets.lists import ListRow, RowList
+from synth_app.ui.widgets.lists import ListRow, RowList, SearchField
 
 
 class PresetBrowser(QWidget):
@@ -33,14 +33,12 @@ class PresetBrowser(QWidget):
         super().__init__()
         self.shelf, self._bridge = shelf, bridge
         self._present: Path | None = None
-        self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Search"))
-        self.search.setToolTip(self.tr("Names, authors, notes, tags and timbres"))
-        self.search.setAccessibleName(self.tr("Search presets"))
-        self.search.setClearButtonEnabled(True)
         self.folder, self.tag = Chooser(theme, self.tr("Folder")), Chooser(theme, self.tr("Tag"))
         self.stars = tool("star", self.tr("Favourites only"), checkable=True)
         self.list = RowList(theme, self.tr("Presets"), "file")
+        self.search = SearchField(
+            self.list, self.tr("Search presets"), self.tr("Names, authors, notes, tags and timbres")
+        )
         self.note = caption(self.tr("Drop a preset file here to import it; drag one out to export it."))
         self.note.setWordWrap(True)
         layout = QVBoxLayout(self)
@@ -60,6 +58,7 @@ class PresetBrowser(QWidget):
 
     def _connect(self) -> None:
         self.search.textChanged.connect(self.refresh)
+        self.search.taken.connect(lambda key: self.chosen.emit(Path(key)))
         self.folder.currentIndexChanged.connect(self.refresh)
         self.tag.currentIndexChanged.connect(self.refresh)
         self.stars.toggled.connect(self.refresh)

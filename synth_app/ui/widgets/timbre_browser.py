@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from PyQt6.QtCore import QPoint, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QHBoxLayout, QInputDialog, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QInputDialog, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.library import Order, Row, TimbreLibrary, orders
 from synth_app.ui.widgets.base import Chooser, caption, tool
 from synth_app.ui.widgets.flow import FlowLayout
-from synth_app.ui.widgets.lists import ListRow, RowList
+from synth_app.ui.widgets.lists import ListRow, RowList, SearchField
 
 _BARS = ("brightness_hz", "attack_ms", "noisiness", "sustain_db")
 _HOVER_MS = 260
@@ -38,16 +38,16 @@ class TimbreBrowser(QWidget):
         super().__init__()
         self._slots: Mapping[str, int] = {}
         self._like = ""
-        self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Search"))
-        self.search.setToolTip(self.tr("Names, families, tags, and words such as bright, soft attack or sustained"))
-        self.search.setAccessibleName(self.tr("Search timbres"))
-        self.search.setClearButtonEnabled(True)
         self.family = Chooser(theme, self.tr("Family"))
         self.order = Chooser(theme, self.tr("Order"))
         self.stars = tool("star", self.tr("Favourites only"), checkable=True)
         self.hover = tool("wave", self.tr("Hear a timbre when the mouse rests on it"), checkable=True)
         self.list = RowList(theme, self.tr("Timbres"), "timbre")
+        self.search = SearchField(
+            self.list,
+            self.tr("Search timbres"),
+            self.tr("Names, families, tags, and words such as bright, soft attack or sustained"),
+        )
         self.note = caption("")
         self._wait = QTimer(self, singleShot=True, interval=_HOVER_MS)
         self._lay_out()
@@ -101,6 +101,7 @@ class TimbreBrowser(QWidget):
 
     def _connect(self) -> None:
         self.search.textChanged.connect(self.refresh)
+        self.search.taken.connect(self._take)
         self.family.currentIndexChanged.connect(self.refresh)
         self.order.currentIndexChanged.connect(self.refresh)
         self.stars.toggled.connect(self.refresh)
@@ -155,6 +156,11 @@ class TimbreBrowser(QWidget):
         )
 
     # ------------------------------------------------------------------ what it is asked
+    def _take(self, name: str) -> None:
+        """Return in the search field puts on the pad; it never takes away."""
+        if name not in self._slots:
+            self.chosen.emit(name)
+
     def _hovered(self, name: str) -> None:
         self._resting = name
         if name and self.hover.isChecked():
