@@ -455,6 +455,7 @@ def test_saving_a_factory_preset_asks_for_a_name(
 
     def fill(dialog: SaveDialog) -> int:
         assert dialog.name.text() == "Welcome 2"
+        assert dialog.tags.text() == "", "the factory's words are not the player's"
         dialog.name.setText("night bus")
         assert not dialog.save.isEnabled(), "the name is taken"
         dialog.name.setText("My Welcome")

@@ -36,7 +36,7 @@ class SaveDialog(QDialog):
         self.name = QLineEdit(suggested)
         ours = patch.author == FACTORY_AUTHOR  # what the player makes of a factory sound is the player's
         self.author = QLineEdit("" if ours else patch.author)
-        self.tags = QLineEdit(", ".join(patch.tags))
+        self.tags = QLineEdit("" if ours else ", ".join(patch.tags))
         self.tags.setPlaceholderText(self.tr("warm, pad, slow …"))
         self.notes = QPlainTextEdit("" if ours else patch.notes)
         self.notes.setTabChangesFocus(True)
