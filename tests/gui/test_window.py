@@ -193,6 +193,8 @@ def test_a_morph_from_a_midi_controller_moves_the_panel(window: MainWindow, fake
 
 # ---------------------------------------------------------------------- timbres
 def test_a_timbre_is_added_by_return_and_removed_by_its_cross(window: MainWindow, fake: FakeInstrument) -> None:
+    window.timbres.search.setText("walk")
+    assert window.timbres.note.text().startswith("No timbre matches “walk”.")
     window.timbres.search.setText("violin")
     assert window.timbres.list.count() == 1
     window.timbres.list.setCurrentRow(0)

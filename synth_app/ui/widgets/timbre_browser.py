@@ -130,7 +130,9 @@ class TimbreBrowser(QWidget):
         self.list.set_rows([self._list_row(row) for row in rows])
         self.note.setVisible(not rows)
         if not rows:
-            self.note.setText(self.tr("Nothing fits. Clear the search or choose all families."))
+            asked = self.search.text().strip()
+            none = self.tr("No timbre matches “{0}”.").format(asked) if asked else self.tr("Nothing fits.")
+            self.note.setText(none + " " + self.tr("Clear the search or choose all families."))
 
     def _list_row(self, row: Row) -> ListRow:
         anchor = row.anchor
