@@ -167,11 +167,12 @@ class JackServer:
 def _without_portaudio() -> Iterator[None]:
     """Let PortAudio of this very process go: it aborts if it cannot take its leave of a server that it has met."""
     sounddevice = sys.modules.get("sounddevice")
-    if sounddevice is not None:
-        sounddevice._terminate()
+    if sounddevice is None or not sounddevice._initialized:
+        yield
+        return
+    sounddevice._terminate()
     yield
-    if sounddevice is not None:
-        sounddevice._initialize()
+    sounddevice._initialize()
 
 
 @contextlib.contextmanager
