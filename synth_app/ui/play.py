@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PyQt6.QtCore import QCoreApplication, QEvent, QObject, Qt, pyqtSignal
+from PyQt6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QGuiApplication, QKeyEvent
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
@@ -21,6 +21,10 @@ from synth_app.ui.view_models.keyboard import ComputerKeys, HeldNotes, note_name
 
 _TYPING = (QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox, QComboBox)
 _COMMANDS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
+
+REPEAT_MS = 15
+"""How long a key that came up under X may turn out to be held: there a held key repeats as a release and a press of one
+moment, and Qt takes them for the hand's own when it reads the first before the second has come."""
 
 
 class Player(QObject):
@@ -43,6 +47,7 @@ class Player(QObject):
         self.enabled = True
         self._pedal = False
         self._last_escape = -1
+        self._lifting: dict[str, int] = {}  # keys that came up under X, and when
         self._shortcuts: dict[str, Callable[[], object]] = {
             "z": lambda: self.keys.shift_octave(-1),
             "x": lambda: self.keys.shift_octave(1),
@@ -63,6 +68,7 @@ class Player(QObject):
 
     def let_go(self) -> None:
         """Lift every finger and the pedal (focus lost, window closed)."""
+        self._lifting.clear()
         self.keys.release_all()
         for pitch in self.held.release_all():
             self._bridge.note_off(pitch)
@@ -76,6 +82,7 @@ class Player(QObject):
 
     def panic(self) -> None:
         """Silence everything and say what was silenced."""
+        self._lifting.clear()
         sounding = sorted({voice.pitch for voice in self._bridge.now.voices} | self.held.pitches)
         self.keys.release_all()
         self.held.release_all()
@@ -124,8 +131,10 @@ class Player(QObject):
         if not self._plays(event):
             return False
         place = _place(event)
-        if event.isAutoRepeat():
+        if event.isAutoRepeat() or self._lifting.get(place) == event.timestamp():
+            self._lifting.pop(place, None)
             return True
+        self._lift(place)
         if self.keys.learn(place, _letter(event)):
             self.setting_changed.emit()
         if place in self._shortcuts:
@@ -140,11 +149,25 @@ class Player(QObject):
     def _released(self, event: QKeyEvent) -> bool:
         if event.isAutoRepeat():
             return self._plays(event)
-        pitch = self.keys.release(_place(event))
-        if pitch is None:
+        place = _place(event)
+        if not self.keys.holds(place):
             return False
-        self.release(pitch)
+        event_time = self._lifting[place] = event.timestamp()
+        if QGuiApplication.platformName() == "xcb":
+            QTimer.singleShot(REPEAT_MS, lambda: self._lift(place, event_time))
+        else:
+            self._lift(place)
         return True
+
+    def _lift(self, place: str, since: int | None = None) -> None:
+        """Let a key go that came up (at ``since``, if given), unless it has gone down again."""
+        came_up = self._lifting.get(place)
+        if came_up is None or since not in (None, came_up):
+            return
+        del self._lifting[place]
+        pitch = self.keys.release(place)
+        if pitch is not None:
+            self.release(pitch)
 
 
 def _covered() -> bool:

@@ -133,6 +133,10 @@ class ComputerKeys:
         """Whether a key is one of those that play."""
         return len(key) == 1 and key.lower() in COMPUTER_ROW
 
+    def holds(self, key: str) -> bool:
+        """Whether a key sounds a note now."""
+        return key.lower() in self._held
+
     def release(self, key: str) -> int | None:
         """The pitch that a key ends, or ``None``."""
         return self._held.pop(key.lower(), None)
