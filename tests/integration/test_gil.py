@@ -34,11 +34,21 @@ stream = PortAudioStream(output, memory)
 noise = Buffer(np.random.default_rng(1).uniform(-0.25, 0.25, 20 * {rate_hz}))
 desk.start(noise)
 usleep = ctypes.PyDLL(None).usleep  # PyDLL calls without letting go of the GIL
+
+def whole_stamp():
+    # None before the first block, and while the callback writes it: a loaded machine may stop it just there
+    for _ in range(10_000):
+        if (stamp := read_stamp(memory)) is not None:
+            return stamp
+        usleep(1000)
+    raise SystemExit("the callback never came")
+
+whole_stamp()
 usleep(50_000)
-calls, frame, stamp = int(state["callbacks"]), int(state["frame"]), read_stamp(memory)
+calls, frame, stamp = int(state["callbacks"]), int(state["frame"]), whole_stamp()
 usleep({held_us})
 calls, frames = int(state["callbacks"]) - calls, int(state["frame"]) - frame
-newer = read_stamp(memory)
+newer = whole_stamp()
 end = int(state["tap_frame"])
 heard = memory.tap.reshape(TAP_FRAMES, 2)[np.arange(end - frames // 2, end) % TAP_FRAMES, 0]
 stream.close()
