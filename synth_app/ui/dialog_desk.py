@@ -66,11 +66,13 @@ class DialogDesk(QObject):
         """Open the first-run page."""
         self._show(WelcomeDialog, self._make_welcome)
 
-    def close_active(self) -> None:
-        """Close the dialog that has the keyboard, if one has."""
+    def close_active(self) -> bool:
+        """Close the dialog that has the keyboard; whether one has."""
         active = QApplication.activeWindow()
         if isinstance(active, QDialog):
             active.reject()
+            return True
+        return False
 
     def _show(self, kind: type[QDialog], make: Callable[[], QDialog]) -> None:
         dialog = self._open.get(kind)

@@ -353,9 +353,9 @@ class MainWindow(QMainWindow):
         self._recording_since_s = time.monotonic()
 
     def escape(self) -> None:
-        """Esc: silence everything, and close the dialog that is in front. (Modal ones close themselves.)"""
-        self.panic()
-        self.dialogs.close_active()
+        """Esc: close the dialog that is in front, or else silence everything. (Modal ones close themselves.)"""
+        if not self.dialogs.close_active():
+            self.panic()
 
     def _model_opened(self) -> None:
         """Another model plays: its timbres in the browser, and the sound that the instrument now has on the table."""

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QDialog,
     QLineEdit,
     QPlainTextEdit,
     QTextEdit,
@@ -32,7 +33,7 @@ class Player(QObject):
 
     Signals:
         setting_changed(): octave or velocity of the computer's keys. said(str): news for the banner.
-        panic_wanted(): Esc while a menu or a question is open (a shortcut does not reach through those).
+        panic_wanted(): Esc while a menu of the panel is open (a shortcut does not reach through it).
     """
 
     setting_changed = pyqtSignal()
@@ -124,7 +125,7 @@ class Player(QObject):
         return place in self._shortcuts or self.keys.plays(place)
 
     def _pressed(self, event: QKeyEvent) -> bool:
-        if event.key() == Qt.Key.Key_Escape and _covered() and event.timestamp() != self._last_escape:
+        if event.key() == Qt.Key.Key_Escape and _under_a_menu() and event.timestamp() != self._last_escape:
             self._last_escape = event.timestamp()
             self.panic_wanted.emit()
             return False
@@ -173,6 +174,11 @@ class Player(QObject):
 def _covered() -> bool:
     """Whether a question or a menu lies over the panel."""
     return QApplication.activeModalWidget() is not None or QApplication.activePopupWidget() is not None
+
+
+def _under_a_menu() -> bool:
+    """Whether a menu is open and no dialog: Esc in a dialog is for the dialog."""
+    return QApplication.activePopupWidget() is not None and not isinstance(QApplication.activeWindow(), QDialog)
 
 
 def _place(event: QKeyEvent) -> str:

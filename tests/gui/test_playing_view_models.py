@@ -148,9 +148,18 @@ def test_status_counts_from_where_the_player_cleared() -> None:
     assert shown["output"].value == "48 kHz · 256"
 
 
+def test_status_speaks_to_musicians() -> None:
+    """The program's own words ("xruns", "bridged", "warm") are for its tool tips; each tip is a sentence or two."""
+    shown = facts(Telemetry(rate_hz=48000, audio_device="Card"), Telemetry())
+    labels = [fact.label for fact in shown]
+    assert labels == ["Latency", "Drop-outs", "Late", "Stand-ins", "To compute", "Keys ready", "Voices", "Mixer",
+                      "Output", "Computed on"]  # fmt: skip
+    assert all(fact.help.endswith(".") and len(fact.help.split()) > 6 for fact in shown)
+
+
 def test_status_says_when_there_is_no_output() -> None:
     shown = {fact.key: fact for fact in facts(Telemetry(), Telemetry())}
-    assert shown["output"].value == "no output" and shown["output"].health == "warn"
+    assert shown["output"].value == "none" and shown["output"].health == "warn"
 
 
 def test_safe_means_the_next_larger_block() -> None:
@@ -186,6 +195,7 @@ def test_every_parameter_sits_on_a_slider(name: str) -> None:
 def test_parameters_read_like_a_panel() -> None:
     assert ParamScale(PARAMS["release_ms"]).text(1500.0) == "1.50 s"
     assert ParamScale(PARAMS["release_ms"]).text(300.0) == "300 ms"
+    assert ParamScale(PARAMS["release_ms"]).text(0.0) == "the note's own"
     assert ParamScale(PARAMS["transpose_semitones"]).text(7.0) == "+7 st"
     assert ParamScale(PARAMS["volume_db"]).text(-6.0) == "-6.0 dB"
 
@@ -193,3 +203,12 @@ def test_parameters_read_like_a_panel() -> None:
 def test_every_patch_parameter_has_a_place_on_the_panel() -> None:
     placed = [spec.name for _, specs in grouped_params() for spec in specs]
     assert sorted(placed) == sorted(name for name, spec in PARAMS.items() if spec.in_patch)
+
+
+@pytest.mark.parametrize("name", [name for name, spec in PARAMS.items() if spec.unit == "ms"])
+def test_a_time_that_reads_zero_is_zero(name: str) -> None:
+    """A release of a hundredth of a millisecond read "0 ms", the note's own release, and cut every note off."""
+    scale = ParamScale(PARAMS[name])
+    for position in range(scale.steps + 1):
+        value = scale.value(position)
+        assert value == PARAMS[name].lowest or value >= 1.0, position

@@ -85,7 +85,7 @@ def test_translators_are_handed_every_sentence(tmp_path: Path) -> None:
         for message in context.iter("message")
     }
     for wanted in (
-        ("status", "Notes sounding now."),
+        ("status", "Drop-outs"),
         ("presets", "My presets"),
         ("library", "Brightest"),
         ("anchor_menu", "Capture the in-between"),

@@ -271,6 +271,27 @@ def test_stars_and_likeness(window: MainWindow, qtbot: QtBot) -> None:
     assert window.timbres.list.item(0).data(Qt.ItemDataRole.UserRole).key == "Trumpet"
 
 
+def test_what_is_similar_shows_whatever_was_sought_before(window: MainWindow) -> None:
+    browser = window.timbres
+    browser.like.click()
+    assert "Choose a timbre" in browser.note.text() and not browser.like.isChecked()
+    browser.family.setCurrentIndex(browser.family.findData("Brass"))
+    browser.search.setText("trumpet")
+    browser.list.setCurrentRow(0)
+    browser.like.click()
+    assert browser.search.text() == "" and browser.family.currentData() == "" and not browser.stars.isChecked()
+    assert browser.list.count() == 16, "all of them, the nearest first"
+    assert browser.list.item(0).data(Qt.ItemDataRole.UserRole).key == "Trumpet"
+    assert browser.like.text() == "Like Trumpet" and browser.note.text().startswith("Most like Trumpet first.")
+    browser.order.setCurrentIndex(1)
+    assert not browser.like.isChecked() and not browser.note.isVisibleTo(browser), "another order ends it"
+    browser.stars.click()
+    browser.show_like("Oboe")
+    assert browser.list.count() == 16 and browser.like.text() == "Like Oboe"
+    browser.like.click()
+    assert browser.like.text() == "Find similar" and not browser.note.isVisibleTo(browser)
+
+
 # ---------------------------------------------------------------------- playing
 def click_key(window: MainWindow, pitch: int, height: float) -> QPoint:
     keyboard = window.keys.keyboard
@@ -519,6 +540,16 @@ def test_presets_by_drag_and_drop_rename_bin_and_back(window: MainWindow, fake: 
     assert any(row.name == "Gift" for row in window.shelf.rows())
 
 
+def test_a_search_without_presets_says_so(window: MainWindow) -> None:
+    assert window.presets.note.text().startswith("Drop a preset file here")
+    window.presets.search.setText("zzz")
+    assert window.presets.list.count() == 0
+    assert window.presets.note.text().startswith("No preset matches “zzz”.")
+    window.presets.search.clear()
+    window.presets.stars.click()
+    assert window.presets.note.text().startswith("Nothing fits.")
+
+
 def test_loading_over_changes_offers_them_back(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
     window.desk.load(path_of(fake, "Glass Choir"))
     assert window.banner.text.text() == "Loaded Glass Choir." and not window.banner.button.isVisible()
@@ -698,12 +729,19 @@ def test_the_welcome_page_makes_sound(window: MainWindow, fake: FakeInstrument, 
     assert len(fake.of_type(NoteOff)) == 5 and window.settings.first_run is False
 
 
-def test_escape_silences_even_while_a_question_is_open(window: MainWindow, fake: FakeInstrument) -> None:
+def test_escape_only_closes_a_question(window: MainWindow, fake: FakeInstrument) -> None:
     box = QMessageBox(window)
     box.open()
     QTest.keyClick(box, Qt.Key.Key_Escape)
+    assert not box.isVisible() and fake.of_type(Panic) == []
+    QTest.keyClick(window, Qt.Key.Key_Escape)
     assert len(fake.of_type(Panic)) == 1
-    assert not box.isVisible(), "and the question is closed as ever"
+
+
+def test_escape_silences_through_a_menu(window: MainWindow, fake: FakeInstrument) -> None:
+    window.top.help.menu().popup(QPoint(0, 0))
+    QTest.keyClick(window.top.help.menu(), Qt.Key.Key_Escape)
+    assert len(fake.of_type(Panic)) == 1
 
 
 def test_f1_lists_the_keys(window: MainWindow) -> None:
@@ -714,7 +752,9 @@ def test_f1_lists_the_keys(window: MainWindow) -> None:
     assert len(window.findChildren(HelpDialog)) == 1, "one is enough"
 
 
-def test_escape_silences_and_closes_the_dialog_in_front(window: MainWindow, fake: FakeInstrument, qtbot: QtBot) -> None:
+def test_escape_closes_the_dialog_in_front_and_nothing_else(
+    window: MainWindow, fake: FakeInstrument, qtbot: QtBot
+) -> None:
     for show, kind in (
         (window.dialogs.show_keys, HelpDialog),
         (window.dialogs.show_settings, SettingsDialog),
@@ -723,14 +763,13 @@ def test_escape_silences_and_closes_the_dialog_in_front(window: MainWindow, fake
         show()
         dialog = window.findChild(kind)
         qtbot.waitUntil(lambda dialog=dialog: QApplication.activeWindow() is dialog, timeout=3000)
-        before = len(fake.of_type(Panic))
         QTest.keyClick(dialog, Qt.Key.Key_Escape)
-        assert len(fake.of_type(Panic)) == before + 1
         qtbot.waitUntil(lambda dialog=dialog: sip.isdeleted(dialog), timeout=3000)
+        assert fake.of_type(Panic) == [] and not window.banner.isVisible()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow, timeout=3000)
     QTest.keyClick(window, Qt.Key.Key_Escape)
-    assert window.isVisible() and len(fake.of_type(Panic)) == 4
+    assert window.isVisible() and len(fake.of_type(Panic)) == 1
 
 
 def test_the_first_steps_come_back_and_wait_for_a_player_without_sound(window: MainWindow, qtbot: QtBot) -> None:

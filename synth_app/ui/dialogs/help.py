@@ -42,7 +42,7 @@ class HelpDialog(QDialog):
 
     def _entries(self) -> tuple[tuple[str, str], ...]:
         return (
-            ("Esc", self.tr("Silence everything, from anywhere; close the dialog in front")),
+            ("Esc", self.tr("Silence everything; in a dialog, only close it")),
             (
                 "A W S E D F …",
                 self.tr("Play notes, like the keys of a piano: by their places, whatever is printed on them"),

@@ -67,7 +67,9 @@ class WelcomeDialog(QDialog):
         start.clicked.connect(self.accept)
         keys = QPushButton(self.tr("All keys (F1)"))
         keys.clicked.connect(self.keys_wanted)
-        hint = caption(self.tr("Esc silences everything. The “?” above brings this page back."))
+        hint = caption(
+            self.tr("Esc closes this page, and after that silences everything. The “?” above brings it back.")
+        )
         hint.setWordWrap(True)
         row = QHBoxLayout()
         row.addWidget(hint, 1)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PyQt6.QtCore import QCoreApplication
+from PyQt6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
 from synth_app.core.params import PARAMS, ParamSpec
 
 STEPS = 1000
+
+SHORTEST_MS = 1.0
+"""Between nothing and this a time does not lie: it would read 0 ms, which for a release means the note's own, and cut
+every note off."""
+
+OWN_RELEASE = QT_TRANSLATE_NOOP("params", "the note's own")
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Level", ("volume_db", "transpose_semitones")),
@@ -53,22 +59,34 @@ class ParamScale:
         """The curve: long times leave room for the short ones."""
         return 3.0 if self.spec.unit == "ms" else 1.0
 
+    @property
+    def _shortest(self) -> float:
+        """The value one step above the lowest: for times a millisecond."""
+        return SHORTEST_MS if self.spec.unit == "ms" else self.spec.lowest
+
     def position(self, value: float) -> int:
         """Where a value lies."""
-        span = self.spec.highest - self.spec.lowest
-        share = min(1.0, max(0.0, (value - self.spec.lowest) / span))
-        return round(self.steps * share ** (1.0 / self.power))
+        if self.spec.unit == "ms" and value < SHORTEST_MS:
+            return 0
+        share = min(1.0, max(0.0, (value - self._shortest) / (self.spec.highest - self._shortest)))
+        first = 1 if self.spec.unit == "ms" else 0
+        return first + round((self.steps - first) * share ** (1.0 / self.power))
 
     def value(self, position: int) -> float:
         """The value at a position; the ends and the default are exact."""
         if position == self.position(self.spec.default):
             return self.spec.default
-        share = (position / self.steps) ** self.power
-        value = self.spec.lowest + share * (self.spec.highest - self.spec.lowest)
+        first = 1 if self.spec.unit == "ms" else 0
+        if position < first:
+            return self.spec.lowest
+        share = ((position - first) / (self.steps - first)) ** self.power
+        value = self._shortest + share * (self.spec.highest - self._shortest)
         return float(round(value)) if self.whole else value
 
     def text(self, value: float) -> str:
         """A value for people."""
+        if self.spec.name == "release_ms" and value < SHORTEST_MS:
+            return tr_param(OWN_RELEASE)
         if self.spec.unit == "ms" and value >= 1000.0:
             return f"{value / 1000.0:.2f} s"
         if self.whole:

@@ -36,7 +36,7 @@ def facts(now: Telemetry, start: Telemetry) -> tuple[Fact, ...]:
         return str(number), "warn" if number else "good"
 
     strained = now.latency_ms > COMFORTABLE_LATENCY_MS or now.jitter_ms > COMFORTABLE_JITTER_MS
-    output = f"{now.rate_hz / 1000:g} kHz · {now.block_frames}" if now.rate_hz else translate("status", "no output")
+    output = f"{now.rate_hz / 1000:g} kHz · {now.block_frames}" if now.rate_hz else translate("status", "none")
     shown = {
         "latency": (f"{now.latency_ms:.1f} ± {now.jitter_ms:.1f} ms", "warn" if strained else "good"),
         "xruns": counted("xruns"),
@@ -55,39 +55,56 @@ def facts(now: Telemetry, start: Telemetry) -> tuple[Fact, ...]:
 
 def _words(now: Telemetry) -> dict[str, tuple[str, str]]:
     """The label of each fact and what it means."""
-    device = translate("status", "Sample rate and frames in a block, on {0}.").format(now.audio_device)
+    device = translate(
+        "status", "Sample rate, and frames in a block, on {0}. Larger blocks: steadier, and later."
+    ).format(now.audio_device)
     no_device = translate("status", "No audio device is open. Choose one in the settings.")
     return {
         "latency": (
             translate("status", "Latency"),
-            translate("status", "How long after a key its sound comes (from time stamp to mix), and how that varies."),
+            translate(
+                "status", "How long after a key its sound comes, and by how much that varies. Under 10 ms feels instant."
+            ),
         ),
         "xruns": (
-            translate("status", "Xruns"),
-            translate("status", "How often the sound card ran dry, heard as a crackle. “Make it safe” helps."),
+            translate("status", "Drop-outs"),
+            translate("status", "How often the sound card ran dry (xruns), heard as a crackle. “Make it safe” helps."),
         ),
         "late": (
             translate("status", "Late"),
-            translate("status", "Notes and changes that reached the mixer after their time: they came, but late."),
+            translate(
+                "status",
+                "Notes and changes that sounded a moment too late, since the computer was busy. “Make it safe” helps.",
+            ),
         ),
         "bridged": (
-            translate("status", "Bridged"),
-            translate("status", "Notes that began with a similar sound, because their own was not rendered in time."),
+            translate("status", "Stand-ins"),
+            translate(
+                "status",
+                "Notes that began with the most similar sound at hand, because their own was not computed yet. Wait "
+                "until the timbre is ready, or play one that is.",
+            ),
         ),
-        "queue": (translate("status", "Queue"), translate("status", "Notes still to be rendered for this timbre.")),
+        "queue": (
+            translate("status", "To compute"),
+            translate("status", "Notes of this timbre still to be computed, those near your hands first."),
+        ),
         "warm": (
-            translate("status", "Warm"),
+            translate("status", "Keys ready"),
             translate("status", "How much of the keyboard sounds at once with this timbre; the rest waits a moment."),
         ),
-        "voices": (translate("status", "Voices"), translate("status", "Notes sounding now.")),
+        "voices": (
+            translate("status", "Voices"),
+            translate("status", "Notes sounding now, those that die away included."),
+        ),
         "load": (
-            translate("status", "Load"),
+            translate("status", "Mixer"),
             translate("status", "How much of its time the mixer needs; near 100 % it crackles."),
         ),
         "output": (translate("status", "Output"), device if now.audio_device else no_device),
         "provider": (
-            translate("status", "Generator"),
-            translate("status", "What renders the notes, with the model {0}.").format(now.model or "–"),
+            translate("status", "Computed on"),
+            translate("status", "What computes the notes, with the model {0}.").format(now.model or "–"),
         ),
     }
 

@@ -39,7 +39,7 @@ class PresetBrowser(QWidget):
         self.search = SearchField(
             self.list, self.tr("Search presets"), self.tr("Names, authors, notes, tags and timbres")
         )
-        self.note = caption(self.tr("Drop a preset file here to import it; drag one out to export it."))
+        self.note = caption("")
         self.note.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
@@ -84,6 +84,15 @@ class PresetBrowser(QWidget):
         """Show what fits the filters."""
         rows = self.rows()
         self.list.set_rows([self._list_row(row) for row in rows])
+        self.note.setText(self._about(len(rows)))
+
+    def _about(self, count: int) -> str:
+        """What is to be said below the list."""
+        if count:
+            return self.tr("Drop a preset file here to import it; drag one out to export it.")
+        asked = self.search.text().strip()
+        none = self.tr("No preset matches “{0}”.").format(asked) if asked else self.tr("Nothing fits.")
+        return none + " " + self.tr("Clear the search or choose all folders and tags.")
 
     def rows(self) -> list[PresetRow]:
         """What fits the filters."""

@@ -93,9 +93,9 @@ class TimbreBrowser(QWidget):
             button.setAccessibleDescription(help_text)
             button.clicked.connect(signal)
             flow.addWidget(button)
-        self.like = QPushButton(self.tr("More like this"))
+        self.like = QPushButton(self.tr("Find similar"))
         self.like.setCheckable(True)
-        self.like.setToolTip(self.tr("Show what resembles the chosen timbre first"))
+        self.like.setToolTip(self.tr("List all timbres, those most like the chosen one first"))
         flow.addWidget(self.like)
         layout.addWidget(buttons)
 
@@ -103,7 +103,7 @@ class TimbreBrowser(QWidget):
         self.search.textChanged.connect(self.refresh)
         self.search.taken.connect(self._take)
         self.family.currentIndexChanged.connect(self.refresh)
-        self.order.currentIndexChanged.connect(self.refresh)
+        self.order.currentIndexChanged.connect(self._order_chosen)
         self.stars.toggled.connect(self.refresh)
         self.like.toggled.connect(self._like_toggled)
         self.list.chosen.connect(self.chosen)
@@ -128,11 +128,19 @@ class TimbreBrowser(QWidget):
             self.search.text(), self.family.currentData() or "", order, self.stars.isChecked(), self._like
         )
         self.list.set_rows([self._list_row(row) for row in rows])
-        self.note.setVisible(not rows)
-        if not rows:
+        self._say(self._about(len(rows)))
+
+    def _about(self, count: int) -> str:
+        """What is to be said about the list, or ""."""
+        if not count:
             asked = self.search.text().strip()
             none = self.tr("No timbre matches “{0}”.").format(asked) if asked else self.tr("Nothing fits.")
-            self.note.setText(none + " " + self.tr("Clear the search or choose all families."))
+            return none + " " + self.tr("Clear the search or choose all families.")
+        return self.tr("Most like {0} first. Press the button again to end.").format(self._like) if self._like else ""
+
+    def _say(self, text: str) -> None:
+        self.note.setText(text)
+        self.note.setVisible(bool(text))
 
     def _list_row(self, row: Row) -> ListRow:
         anchor = row.anchor
@@ -171,18 +179,41 @@ class TimbreBrowser(QWidget):
             self._wait.stop()
 
     def _like_toggled(self, on: bool) -> None:
-        self._like = self.list.current_key() if on else ""
-        if on and not self._like:
+        name = self.list.current_key() if on else ""
+        if on and not name:
             self.like.setChecked(False)
-            self.note.setText(self.tr("Choose a timbre in the list first."))
-            self.note.show()
+            self._say(self.tr("Choose a timbre in the list first: a click is enough."))
             return
-        self.like.setText(self.tr("Like {0}").format(self._like) if self._like else self.tr("More like this"))
+        self._like = name
+        self.like.setText(self.tr("Like {0}").format(name) if name else self.tr("Find similar"))
+        if name:
+            self._show_all()
         self.refresh()
+        self.list.scrollToTop()
+
+    def _show_all(self) -> None:
+        """Nothing sought, no family, no stars: what is found must not be hidden by an earlier search."""
+        for widget, clear in (
+            (self.search, self.search.clear),
+            (self.family, lambda: self.family.setCurrentIndex(0)),
+            (self.stars, lambda: self.stars.show_checked(False)),
+        ):
+            widget.blockSignals(True)
+            clear()
+            widget.blockSignals(False)
+
+    def _order_chosen(self) -> None:
+        """An order of the player's own choice takes the place of likeness."""
+        if self.like.isChecked():
+            self.like.setChecked(False)  # which refreshes
+        else:
+            self.refresh()
 
     def show_like(self, name: str) -> None:
         """Sort by likeness to this anchor."""
         self.like.setChecked(False)
+        self._show_all()
+        self.refresh()
         for index in range(self.list.count()):
             if self.list.item(index).data(0x0100).key == name:
                 self.list.setCurrentRow(index)
@@ -200,7 +231,7 @@ class TimbreBrowser(QWidget):
         for text, call in (
             (self.tr("Remove from the pad") if on_pad else self.tr("Add to the pad"), lambda: self.chosen.emit(name)),
             (self.tr("Hear it"), lambda: self.preview_wanted.emit(name)),
-            (self.tr("More like this"), lambda: self.show_like(name)),
+            (self.tr("Find similar"), lambda: self.show_like(name)),
             (self.tr("Remove star") if star else self.tr("Add star"), lambda: self._star(name)),
             (self.tr("Edit tags …"), lambda: self._edit_tags(name)),
         ):
