@@ -19,6 +19,7 @@ from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.status import safer_block
 
 _SHARE_OF_SCREEN = 0.92
+_UPPER_BAR = 50  # design pixels
 
 
 class DialogDesk(QObject):
@@ -64,7 +65,9 @@ class DialogDesk(QObject):
 
     def show_welcome(self) -> None:
         """Open the first-run page."""
-        self._show(WelcomeDialog, self._make_welcome)
+        dialog = self._show(WelcomeDialog, self._make_welcome)
+        window, height = self._window.geometry(), self._theme().px(_UPPER_BAR)
+        dialog.move(max(window.left(), window.right() - dialog.width()), window.top() + height)  # the pad stays in view
 
     def close_active(self) -> bool:
         """Close the dialog that has the keyboard; whether one has."""
@@ -74,7 +77,7 @@ class DialogDesk(QObject):
             return True
         return False
 
-    def _show(self, kind: type[QDialog], make: Callable[[], QDialog]) -> None:
+    def _show(self, kind: type[QDialog], make: Callable[[], QDialog]) -> QDialog:
         dialog = self._open.get(kind)
         if dialog is None:
             dialog = self._open[kind] = make()
@@ -85,6 +88,7 @@ class DialogDesk(QObject):
         dialog.show()  # not modal: the keys play while it is open
         dialog.raise_()
         dialog.activateWindow()
+        return dialog
 
     def _make_settings(self) -> QDialog:
         dialog = SettingsDialog(self._window, self._bridge, self._settings(), *self._choices, self._theme())

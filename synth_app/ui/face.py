@@ -12,7 +12,7 @@ from synth_app.ui.panes import KeysPane, PadPane, PicturesPane, TopBar, side
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.library import TimbreLibrary
 from synth_app.ui.view_models.presets import PresetShelf
-from synth_app.ui.widgets.flow import PlainColumn
+from synth_app.ui.widgets.flow import Halves, PlainColumn, ScrolledColumn
 from synth_app.ui.widgets.notices import Banner, StatusLine
 from synth_app.ui.widgets.preset_browser import PresetBrowser
 from synth_app.ui.widgets.sliders import ParamsPanel, WeightsPanel
@@ -58,23 +58,14 @@ class Face(QScrollArea):
         layout.addWidget(self.status)
         self.setWidget(root)
         self.banner.resized.connect(self.place_banner)
+        self.status.moved.connect(self.place_banner)
         self.top.browser.toggled.connect(self.left.setVisible)
         self.top.controls.toggled.connect(self.right.setVisible)
 
-    def _right_column(self) -> QScrollArea:
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        column = QWidget()
-        layout = QVBoxLayout(column)
-        layout.setContentsMargins(0, 0, 4, 0)
-        layout.setSpacing(8)
-        layout.addWidget(side(self.tr("Blend"), self.weights))
-        layout.addWidget(side(self.tr("Sound"), self.params))
-        layout.addStretch(1)
-        area.setWidget(column)
-        return area
+    def _right_column(self) -> QWidget:
+        """Blend and sound; each scrolls for itself, so that a long blend does not push the sound away."""
+        blend = side(self.tr("Blend"), ScrolledColumn(self.weights))
+        return Halves(blend, side(self.tr("Sound"), ScrolledColumn(self.params)), 8)
 
     def _body(self) -> QHBoxLayout:
         middle = QVBoxLayout()
@@ -110,15 +101,14 @@ class Face(QScrollArea):
         self.place_banner()
 
     def place_banner(self) -> None:
-        """In the middle, over the foot of the pictures or, where these are folded away, over the status line: news
-        must not lie on what the hand is on."""
-        window, px = self.window(), self._theme.px
-        width = min(px(680), window.width() - px(40))
-        height = max(px(38), self.banner.heightForWidth(width))
-        below = self.keys if self.pictures.isVisibleTo(self) else None
-        foot = below.mapTo(window, QPoint(0, 0)).y() if below is not None else window.height()
-        self.banner.resize(width, height)
-        self.banner.move((window.width() - width) // 2, max(0, foot - height - px(4)))
+        """Over the figures of the status line, between the window's edge and the line's buttons: news must not lie on
+        anything that the hand or the eye is on."""
+        window, status = self.window(), self.status
+        corner = status.mapTo(window, QPoint(0, 0))
+        width = status.figures_width
+        height = max(status.height(), self.banner.heightForWidth(width))
+        foot = min(window.height(), corner.y() + status.height())
+        self.banner.setGeometry(max(0, corner.x()), max(0, foot - height), width, height)
         self.banner.raise_()
 
     def order_focus(self) -> None:

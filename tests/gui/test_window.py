@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PyQt6 import sip
-from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, Qt, QUrl
+from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, QSize, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QMessageBox, QPushButton, QWidget
@@ -819,15 +819,71 @@ def test_scene_buttons_never_part(make_window: Callable[..., MainWindow]) -> Non
         assert len({button.mapTo(pane, QPoint(0, 0)).y() for button in pane.scenes}) == 1, width
 
 
-def test_news_never_lie_on_the_pad(make_window: Callable[..., MainWindow]) -> None:
-    for size in ((1360, 860), (1024, 640)):
-        window = make_window(size=size)
-        window.banner.say("A sentence of some length, which the player should read without losing the pad.")
-        QApplication.processEvents()
-        pad = window.pad_pane.pad
-        on_pad = QRect(pad.mapTo(window, QPoint(0, 0)), pad.size())
-        assert not on_pad.intersects(window.banner.geometry()), size
-        assert window.rect().contains(window.banner.geometry()), size
+def where(widget: QWidget, window: MainWindow) -> QRect:
+    return QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
+
+
+@pytest.mark.parametrize(("size", "zoom"), [((1360, 860), 1.0), ((1024, 640), 1.0), ((1920, 1200), 1.5)])
+def test_news_lie_on_nothing_but_figures(
+    make_window: Callable[..., MainWindow], size: tuple[int, int], zoom: float
+) -> None:
+    window = make_window(PanelSettings(first_run=False, zoom=zoom), size)
+    window.banner.say("A sentence of some length, which the player should read without losing the pad.", button="Undo")
+    QApplication.processEvents()
+    news, status = window.banner.geometry(), window.status
+    for part in (window.pad_pane, window.pictures, window.left, window.right, window.keys.keyboard, status.clear,
+                 status.safe, status.warming):  # fmt: skip
+        assert not (part.isVisible() and where(part, window).intersects(news)), type(part).__name__
+    assert window.rect().contains(news) and where(status, window).intersects(news)
+    window.resize(size[0] + 90, size[1] + 60)
+    QApplication.processEvents()
+    assert where(status, window).intersects(window.banner.geometry()), "it goes along"
+
+
+@pytest.mark.parametrize(("size", "zoom"), [((1360, 860), 1.0), ((1920, 1200), 1.5)])
+def test_the_first_steps_leave_the_pad_in_view(
+    make_window: Callable[..., MainWindow], size: tuple[int, int], zoom: float
+) -> None:
+    window = make_window(PanelSettings(first_run=False, zoom=zoom), size)
+    window.dialogs.show_welcome()
+    page = window.findChild(WelcomeDialog)
+    pad = window.pad_pane.pad
+    marks = [*(pad.to_screen(place) for place in pad._places), pad.to_screen(pad._handle)]
+    assert [mark for mark in marks if page.geometry().contains(pad.mapToGlobal(mark.toPoint()))] == []
+    assert not page.geometry().contains(window.timbres.list.mapToGlobal(window.timbres.list.rect().center()))
+
+
+def test_a_long_blend_leaves_the_sound_in_view(window: MainWindow) -> None:
+    for name in ("Oboe", "Violin", "Trumpet", "Church Organ", "Vibraphone", "Clarinet"):
+        window.tasks.add_anchor(name)
+    QApplication.processEvents()
+    shown = window.params.rows["attack_ms"]
+    assert shown.visibleRegion().boundingRect() == shown.rect(), "volume, transposition and attack are to be seen"
+    assert window.weights.rows[3].visibleRegion().boundingRect() == window.weights.rows[3].rect()
+    window.weights.rows[9].slider.setFocus()
+    while not window.weights.rows[10].slider.hasFocus():
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+    assert not window.weights.rows[10].slider.visibleRegion().isEmpty(), "the rest is a scroll away"
+
+
+def test_the_ring_hides_no_name(window: MainWindow) -> None:
+    pad = window.pad_pane.pad
+    cello = pad.to_screen(pad._places[0])
+    label = QRect(cello.toPoint() + QPoint(-20, pad.theme.px(18)), QSize(40, pad.theme.px(14)))
+
+    def ink() -> set[tuple[int, int]]:
+        """The brightest points where the name stands."""
+        image = pad.grab(label).toImage()
+        return {
+            (x, y) for x in range(image.width()) for y in range(image.height()) if image.pixelColor(x, y).value() > 225
+        }
+
+    pad.set_morph((0.9, 0.9), (0.0,) * 5, jump=True)
+    free = ink()
+    x, y = pad.to_place(QPointF(label.center()))
+    pad.set_morph((x, y), (0.0,) * 5, jump=True)
+    covered = ink()
+    assert free and len(free ^ covered) < 0.1 * len(free)
 
 
 def test_pictures_take_in_the_sound(window: MainWindow, fake: FakeInstrument, clock: Callable[[], float]) -> None:

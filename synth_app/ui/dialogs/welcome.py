@@ -72,13 +72,14 @@ class WelcomeDialog(QDialog):
         )
         hint.setWordWrap(True)
         row = QHBoxLayout()
-        row.addWidget(hint, 1)
         row.addWidget(keys)
+        row.addStretch(1)
         row.addWidget(start)
         whole = QVBoxLayout(self)
         whole.setSpacing(12)
         whole.setContentsMargins(20, 18, 20, 18)
         whole.addWidget(_Whole(page), 1)
+        whole.addWidget(hint)
         whole.addLayout(row)
         bridge.snapshot.connect(self._show)  # a bound method, which ends with the dialog
         self._show(bridge.now, bridge.now)
@@ -142,5 +143,5 @@ class _Whole(QScrollArea):
         self.setWidget(page)
 
     def sizeHint(self) -> QSize:
-        width = max(self.widget().sizeHint().width(), 44 * self.fontMetrics().averageCharWidth())
-        return QSize(width, max(self.widget().sizeHint().height(), self.widget().heightForWidth(width)))
+        width = max(self.widget().minimumSizeHint().width(), 56 * self.fontMetrics().averageCharWidth())
+        return QSize(width, self.widget().heightForWidth(width) + self.fontMetrics().height())

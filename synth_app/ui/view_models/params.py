@@ -15,6 +15,7 @@ SHORTEST_MS = 1.0
 every note off."""
 
 OWN_RELEASE = QT_TRANSLATE_NOOP("params", "the note's own")
+ON, OFF = QT_TRANSLATE_NOOP("params", "on"), QT_TRANSLATE_NOOP("params", "off")
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Level", ("volume_db", "transpose_semitones")),
@@ -89,6 +90,8 @@ class ParamScale:
             return tr_param(OWN_RELEASE)
         if self.spec.unit == "ms" and value >= 1000.0:
             return f"{value / 1000.0:.2f} s"
+        if (self.spec.lowest, self.spec.highest) == (0.0, 1.0):
+            return tr_param(ON) if value >= 0.5 else tr_param(OFF)
         if self.whole:
             sign = "+" if self.spec.lowest < 0.0 < value else ""
             unit = "st" if self.spec.unit == "semitones" else tr_param(self.spec.unit) if self.spec.unit else ""

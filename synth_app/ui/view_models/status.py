@@ -63,7 +63,8 @@ def _words(now: Telemetry) -> dict[str, tuple[str, str]]:
         "latency": (
             translate("status", "Latency"),
             translate(
-                "status", "How long after a key its sound comes, and by how much that varies. Under 10 ms feels instant."
+                "status",
+                "How long after a key its sound comes, and by how much that varies. Under 10 ms feels instant.",
             ),
         ),
         "xruns": (

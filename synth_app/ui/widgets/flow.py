@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QRect, QSize, Qt
-from PyQt6.QtWidgets import QLayout, QLayoutItem, QVBoxLayout, QWidget
+from PyQt6.QtCore import QEvent, QObject, QRect, QSize, Qt
+from PyQt6.QtWidgets import QLayout, QLayoutItem, QScrollArea, QVBoxLayout, QWidget
 
 
 class FlowLayout(QLayout):
@@ -101,3 +101,48 @@ class PlainColumn(QVBoxLayout):
         ]
         gaps = self.spacing() * max(0, len(heights) - 1)
         return QSize(least.width(), sum(heights) + gaps + margins.top() + margins.bottom())
+
+
+class ScrolledColumn(QScrollArea):
+    """A column of controls: as high as it likes to be where there is room, and scrolled where there is less."""
+
+    def __init__(self, column: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows the focus of what is in it
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(column)
+        column.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+    def sizeHint(self) -> QSize:
+        return self.widget().sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, min(self.sizeHint().height(), 6 * self.fontMetrics().height()))
+
+
+class Halves(QWidget):
+    """Two widgets, one above the other: each as high as it likes; where both cannot be, neither gets less than half."""
+
+    def __init__(self, upper: QWidget, lower: QWidget, gap: int) -> None:
+        super().__init__()
+        self._upper, self._lower, self._gap = upper, lower, gap
+        upper.setParent(self)
+        lower.setParent(self)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            room, lower = self.height() - self._gap, self._lower.sizeHint().height()
+            first = min(self._upper.sizeHint().height(), max(room // 2, room - lower))
+            self._upper.setGeometry(0, 0, self.width(), first)
+            self._lower.setGeometry(0, first + self._gap, self.width(), min(lower, room - first))
+        return super().event(event)
+
+    def minimumSizeHint(self) -> QSize:
+        heights = self._upper.minimumSizeHint().height(), self._lower.minimumSizeHint().height()
+        return QSize(0, 2 * max(heights) + self._gap)

@@ -235,6 +235,8 @@ class MorphPad(Themed, QWidget):
             self._paint_anchor(painter, index)
         self._paint_sounding(painter, handle)
         self._paint_handle(painter, handle)
+        for index in range(len(self._places)):
+            self._paint_label(painter, index)  # after the ring, which must not hide a name
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self.theme.color("focus"), 2))
@@ -314,9 +316,8 @@ class MorphPad(Themed, QWidget):
             painter.drawLine(self.to_screen((before[0], before[1])), self.to_screen((after[0], after[1])))
 
     def _paint_anchor(self, painter: QPainter, index: int) -> None:
-        """A disc in the anchor's colour, an arc as long as its weight, its name and its share below."""
-        center = self.to_screen(self._places[index])
-        weight = self._weights[index] if index < len(self._weights) else 0.0
+        """A disc in the anchor's colour, and an arc as long as its weight."""
+        center, weight = self.to_screen(self._places[index]), self._weight(index)
         color = self.theme.anchor_color(self._slots[index])
         radius, ring = self.theme.px(7), self.theme.px(13)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -329,9 +330,13 @@ class MorphPad(Themed, QWidget):
         painter.drawEllipse(box)
         painter.setPen(QPen(color, self.theme.px(3), cap=Qt.PenCapStyle.RoundCap))
         painter.drawArc(box, 90 * 16, round(-360 * 16 * weight))
-        self._paint_label(painter, index, center, weight)
 
-    def _paint_label(self, painter: QPainter, index: int, center: QPointF, weight: float) -> None:
+    def _weight(self, index: int) -> float:
+        return self._weights[index] if index < len(self._weights) else 0.0
+
+    def _paint_label(self, painter: QPainter, index: int) -> None:
+        """An anchor's name and its share, below it."""
+        center, weight = self.to_screen(self._places[index]), self._weight(index)
         painter.setFont(self.theme.font(0.95, bold=weight >= 0.25))
         metrics = QFontMetricsF(painter.font())
         text = f"{self._names[index]}  {100 * weight:.0f} %" if weight >= 0.005 else self._names[index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QMoveEvent, QResizeEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from synth_app.engine.telemetry import Telemetry
@@ -67,10 +68,11 @@ class StatusLine(QWidget):
     """The honest figures, wrapping when there is little room; a click on "Make it safe" asks for a larger block.
 
     Signals:
-        safe_wanted(): the button.
+        safe_wanted(): the button. moved(): it lies elsewhere, or is larger.
     """
 
     safe_wanted = pyqtSignal()
+    moved = pyqtSignal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,15 +90,28 @@ class StatusLine(QWidget):
         self.safe.clicked.connect(self.safe_wanted)
         self.clear = QPushButton(self.tr("Clear counts"))
         self.clear.clicked.connect(self.clear_counts)
-        lines = QWidget()
-        self._flow = FlowLayout(lines, gap=14)
+        self._lines = QWidget()
+        self._flow = FlowLayout(self._lines, gap=14)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 0, 0, 0)
-        layout.addWidget(lines, 1, Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(self._lines, 1, Qt.AlignmentFlag.AlignVCenter)
         layout.addWidget(self.warming)
         layout.addWidget(self.clear)
         layout.addWidget(self.safe)
         self.update_status(Telemetry())
+
+    @property
+    def figures_width(self) -> int:
+        """How far the figures reach: news may lie over them, not over the progress and the buttons."""
+        return self._lines.geometry().right() + 1
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.moved.emit()
+
+    def moveEvent(self, event: QMoveEvent) -> None:
+        super().moveEvent(event)
+        self.moved.emit()
 
     def clear_counts(self) -> None:
         """Count xruns, late and bridged notes from now on."""
