@@ -35,6 +35,9 @@ from synth_app.ui.view_models.presets import PresetShelf
 from synth_app.ui.view_models.status import input_activity
 from synth_app.ui.widgets.base import theme_all
 
+PICTURES_AFTER_MS = 9
+"""The pictures of the sound come so long after the rest of a frame; at 60 frames a second they still are within it."""
+
 
 class MainWindow(QMainWindow):
     """The panel.
@@ -70,6 +73,8 @@ class MainWindow(QMainWindow):
         self._last_banner = ""
         self._keep_soon = QTimer(self, singleShot=True, interval=400)  # a dragged slider is one change
         self._keep_soon.timeout.connect(self._keep_settings)
+        self._pictures_soon = QTimer(self, singleShot=True, interval=PICTURES_AFTER_MS)
+        self._pictures_soon.timeout.connect(self._show_pictures)
         self.setObjectName("root")
         face = self.face = Face(self.theme, self.library, self.shelf, self.bridge)
         self.top, self.keys, self.status, self.banner = face.top, face.keys, face.status, face.banner
@@ -166,7 +171,7 @@ class MainWindow(QMainWindow):
         self._show_title()
         if before is None or before.path != after.path:
             self.pad_pane.rest_fader()
-        if old is None or old.anchors != patch.anchors or old.scenes != patch.scenes:
+        if old is None or [a.name for a in old.anchors] != names or old.scenes != patch.scenes:
             self.pad_pane.show_tools(self.morphing)
 
     def _show_title(self) -> None:
@@ -313,13 +318,17 @@ class MainWindow(QMainWindow):
         self.keys.keyboard.set_lit(lit | dict.fromkeys(self.player.held.pitches, 1.0))
         self.top.meter.update_levels(now_s, now.peak_left, now.peak_right)
         self.top.lamp.tick(input_activity(now, before))
-        self.pictures.rainbow.update_sound(now)
-        self.pictures.scope.update_sound(now)
         self.status.update_status(now)
+        self._pictures_soon.start()
         if now.banner and now.banner != self._last_banner:
             self.banner.say(now.banner, trouble=True)
         self._last_banner = now.banner
         self._show_recording(now)
+
+    def _show_pictures(self) -> None:
+        """The sound's pictures, as a task of their own: a long one would hold up the hand and, with it, notes."""
+        self.pictures.rainbow.update_sound(self.bridge.now)
+        self.pictures.scope.update_sound(self.bridge.now)
 
     def _show_recording(self, now: Telemetry) -> None:
         if bool(now.recording) != self.top.record.isChecked() and time.monotonic() - self._recording_since_s > 1.5:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,3 +127,13 @@ def test_a_mere_click_is_no_gesture() -> None:
     recorder.moved(1.0, (0.5, 0.5))
     recorder.released(1.1)
     assert recorder.state == "idle" and recorder.gesture is None
+
+
+def test_a_quick_hand_leaves_no_more_trail_than_a_slow_one() -> None:
+    """Each step of the trail is a line to draw in every frame."""
+    trail = Trail(seconds=1.0)
+    for step in range(1000):
+        trail.add(0.001 * step, (math.cos(0.01 * step), math.sin(0.01 * step)))
+    points = trail.points(0.999)
+    assert 8 <= len(points) <= 40
+    assert points[-1][1:] == pytest.approx((math.cos(9.99), math.sin(9.99))), "it ends at the hand"

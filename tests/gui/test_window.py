@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PyQt6 import sip
-from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, QSize, Qt, QUrl
+from PyQt6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QRect, QSize, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QMessageBox, QPushButton, QWidget
@@ -21,9 +21,10 @@ from synth_app.ui.dialogs.help import HelpDialog
 from synth_app.ui.dialogs.save_dialog import SaveDialog
 from synth_app.ui.dialogs.settings_dialog import SettingsDialog
 from synth_app.ui.dialogs.welcome import WelcomeDialog
-from synth_app.ui.main_window import MainWindow
+from synth_app.ui.main_window import PICTURES_AFTER_MS, MainWindow
 from synth_app.ui.settings import PanelSettings
 from synth_app.ui.view_models.keyboard import key_layout
+from synth_app.ui.widgets.keyboard import SHADES
 from synth_app.ui.widgets.morph_pad import TIMBRE_MIME
 from tests.gui.fake_instrument import FakeInstrument
 
@@ -886,15 +887,61 @@ def test_the_ring_hides_no_name(window: MainWindow) -> None:
     assert free and len(free ^ covered) < 0.1 * len(free)
 
 
-def test_pictures_take_in_the_sound(window: MainWindow, fake: FakeInstrument, clock: Callable[[], float]) -> None:
+def test_pictures_take_in_the_sound(
+    window: MainWindow, fake: FakeInstrument, clock: Callable[[], float], qtbot: QtBot
+) -> None:
     fake.post(NoteOn(0, 0, 69, 120))
     before = window.pictures.rainbow._pixels.copy()
     for _ in range(4):
         clock.now_s += 0.1
         window.bridge.poll()
+        qtbot.wait(3 * PICTURES_AFTER_MS)
     assert (window.pictures.rainbow._pixels != before).any()
     assert window.pictures.scope._wave.any()
     assert window.top.meter.channels[0].level_db > -30
+
+
+def test_a_key_is_painted_once_in_each_shade(window: MainWindow) -> None:
+    """32 voices whose levels move in every frame repainted 32 keys with words and round corners: half of a frame."""
+    keyboard = window.keys.keyboard
+    plain = keyboard.grab().toImage()
+    painted: list[tuple[int, float | None]] = []
+    paint = keyboard._paint_key
+    keyboard._paint_key = lambda painter, key, level: (painted.append((key.pitch, level)), paint(painter, key, level))
+    for turn in range(200):
+        keyboard.set_lit({pitch: ((turn * 7 + pitch) % 101) / 100 for pitch in range(48, 80)})
+        keyboard.grab()
+    assert len(painted) == len(set(painted)) <= 34 * (SHADES + 1)
+    keyboard.set_lit({60: 1.0})
+    lit = keyboard.grab().toImage()
+    changed = [x for x in range(lit.width()) if lit.pixel(x, lit.height() - 9) != plain.pixel(x, lit.height() - 9)]
+    key = next(key for key in key_layout(*keyboard._range) if key.pitch == 60)
+    assert abs(changed[0] - key.left * keyboard.width()) < 3 and abs(len(changed) - key.width * keyboard.width()) < 4
+    keyboard.set_lit({})
+    assert keyboard.grab().toImage() == plain
+
+
+def test_moving_the_ring_lays_nothing_out_anew(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.wait(50)
+    asked: list[str] = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.LayoutRequest and isinstance(watched, QWidget):
+                asked.append(type(watched).__name__)
+            return False
+
+    window.morphing.press()
+    window.morphing.move(0.4, 0.4)  # the undo button and the title's star
+    qtbot.wait(50)
+    watch = Watch()
+    QApplication.instance().installEventFilter(watch)
+    for step in range(10):
+        window.morphing.move(0.4 + 0.02 * step, 0.4)
+        qtbot.wait(5)
+    QApplication.instance().removeEventFilter(watch)
+    window.morphing.release()
+    assert asked == []
 
 
 # ---------------------------------------------------------------------- for everyone

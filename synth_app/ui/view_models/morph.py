@@ -19,6 +19,7 @@ Weights = tuple[float, ...]
 
 SNAP_RADIUS = 0.045
 TRAIL_SECONDS = 2.4
+TRAIL_STEP_S = 0.06  # no finer: each step is a line to draw in every frame
 
 
 def clamp_point(point: Point) -> Point:
@@ -98,6 +99,8 @@ class Trail:
         """Remember a place; one that did not move is not worth a point."""
         if self._points and math.dist(self._points[-1][1:], point) < 1e-3:
             return
+        if len(self._points) > 1 and now_s - self._points[-2][0] < TRAIL_STEP_S:
+            self._points.pop()
         self._points.append((now_s, *point))
 
     def points(self, now_s: float) -> list[tuple[float, float, float]]:

@@ -127,7 +127,7 @@ class ScrolledColumn(QScrollArea):
 
 
 class Halves(QWidget):
-    """Two widgets, one above the other: each as high as it likes; where both cannot be, neither gets less than half."""
+    """Two widgets, one above the other: each as high as it likes; where both cannot be, they share nearly in halves."""
 
     def __init__(self, upper: QWidget, lower: QWidget, gap: int) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class Halves(QWidget):
     def event(self, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
             room, lower = self.height() - self._gap, self._lower.sizeHint().height()
-            first = min(self._upper.sizeHint().height(), max(room // 2, room - lower))
+            first = min(self._upper.sizeHint().height(), max(round(0.56 * room), room - lower))
             self._upper.setGeometry(0, 0, self.width(), first)
             self._lower.setGeometry(0, first + self._gap, self.width(), min(lower, room - first))
         return super().event(event)

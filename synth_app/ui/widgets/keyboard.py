@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFocusEvent, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
@@ -12,9 +12,14 @@ from synth_app.ui.theme import Theme, contrast_ratio
 from synth_app.ui.view_models.keyboard import Key, key_at, key_layout, note_name, velocity_at
 from synth_app.ui.widgets.base import Themed
 
+SHADES = 6
+"""So many colours of a lit key: a level's little movements are not to be seen, and each would be a key to paint."""
+
 
 class KeyboardWidget(Themed, QWidget):
     """Keys round middle C to be clicked, dragged over, or walked with the arrow keys and struck with Return.
+
+    Each key is painted once in each shade and kept: text and round corners take long, and a chord is many keys.
 
     Signals:
         pressed(pitch, velocity), released(pitch): fingers.
@@ -30,12 +35,15 @@ class KeyboardWidget(Themed, QWidget):
         self._range = (middle - 36, middle + 36)
         self._keys = key_layout(*self._range)
         self._lit: dict[int, float] = {}
+        self._shades: dict[int, int] = {}
         self._letters: dict[int, str] = {}
         self._finger: int | None = None
         self._struck_by_key: int | None = None
         self._cursor = 60
         self._blank: QPixmap | None = None
+        self._faces: dict[tuple[int, int | None], QPixmap] = {}
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # what lies behind need not be painted
         self.setAccessibleName(self.tr("Keyboard"))
         self.setToolTip(self.tr("Click low on a key for a hard stroke, high for a soft one."))
         self._describe()
@@ -50,8 +58,10 @@ class KeyboardWidget(Themed, QWidget):
 
     def set_lit(self, levels: Mapping[int, float]) -> None:
         """Light these keys: level 0..1 by pitch."""
-        if dict(levels) != self._lit:
-            self._lit = dict(levels)
+        self._lit = dict(levels)
+        shades = {pitch: round((SHADES - 1) * min(1.0, level)) for pitch, level in self._lit.items()}
+        if shades != self._shades:
+            self._shades = shades
             self.update()
 
     def set_letters(self, letters: Mapping[int, str]) -> None:
@@ -147,36 +157,47 @@ class KeyboardWidget(Themed, QWidget):
             self._blank = self._paint_blank()
         painter.drawPixmap(0, 0, self._blank)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._lit:
-            for white in (True, False):
-                self._paint_lit(painter, (key for key in self._keys if key.black is not white))
+        if self._shades:
+            self._paint_lit(painter)
         if self.hasFocus():
             key = next(key for key in self._keys if key.pitch == self._cursor)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self.theme.color("focus"), 2.5))
             painter.drawRoundedRect(self._box(key).adjusted(1, 1, -1, -2), 3, 3)
 
-    def _paint_lit(self, painter: QPainter, keys: Iterable[Key]) -> None:
-        """Lit white keys first, then black ones over them (a lit white key must not cover its black neighbours)."""
-        keys = list(keys)
-        if keys and not keys[0].black and any(key.pitch in self._lit for key in keys):
-            for key in keys:
-                if key.pitch in self._lit:
-                    self._paint_key(painter, key, self._lit[key.pitch])
-            near = {p + d for p in self._lit for d in (-1, 1)}
-            for key in self._keys:
-                if key.black and key.pitch in near and key.pitch not in self._lit:
-                    self._paint_key(painter, key, None)
-        elif keys:
-            for key in keys:
-                if key.pitch in self._lit:
-                    self._paint_key(painter, key, self._lit[key.pitch])
+    def _paint_lit(self, painter: QPainter) -> None:
+        """Lit white keys first, then lit black ones and those beside lit white ones, which lie over them."""
+        shades = self._shades
+        beside = {pitch + step for pitch in shades for step in (-1, 1)}
+        for key in self._keys:  # white ones come first
+            if key.pitch in shades or (key.black and key.pitch in beside):
+                painter.drawPixmap(self._box(key).toAlignedRect().topLeft(), self._face(key, shades.get(key.pitch)))
 
-    def _paint_blank(self) -> QPixmap:
+    def _face(self, key: Key, shade: int | None) -> QPixmap:
+        """A key in a shade (``None``: not lit)."""
+        face = self._faces.get((key.pitch, shade))
+        if face is None:
+            place = self._box(key).toAlignedRect()
+            face = self._faces[key.pitch, shade] = self._empty(place.size())
+            painter = QPainter(face)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.translate(-QPointF(place.topLeft()))
+            self._paint_key(painter, key, None if shade is None else shade / (SHADES - 1))
+            painter.end()
+        return face
+
+    def _empty(self, size: QSize) -> QPixmap:
         ratio = self.devicePixelRatioF()
-        pixmap = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
+        pixmap = QPixmap(round(size.width() * ratio), round(size.height() * ratio))
         pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(Qt.GlobalColor.transparent)
+        return pixmap
+
+    def _paint_blank(self) -> QPixmap:
+        """Every key, unlit; what was kept of single keys is of the past."""
+        self._faces.clear()
+        pixmap = self._empty(self.size())
+        pixmap.fill(self.theme.color("surface"))
         painter = QPainter(pixmap)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for key in self._keys:

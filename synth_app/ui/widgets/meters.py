@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QFontMetricsF, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PyQt6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
+from PyQt6.QtGui import QFontMetricsF, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QWidget
 
 from synth_app.engine.telemetry import Telemetry
@@ -24,6 +26,7 @@ class LevelMeter(Themed, QWidget):
         self.theme = theme
         self.channels = (MeterModel(), MeterModel())
         self._drawn: tuple[int, ...] = ()
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # what lies behind need not be painted
         self.setAccessibleName(self.tr("Output level"))
         self.setToolTip(self.tr("Output level with peak hold. Click to clear the clip lamp."))
 
@@ -52,6 +55,7 @@ class LevelMeter(Themed, QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        painter.fillRect(self.rect(), self.theme.color("window"))
         lamp = self.theme.px(6)
         bar, gap = self.theme.px(5), self.theme.px(3)
         top = (self.height() - 2 * bar - gap) / 2
@@ -122,6 +126,7 @@ class Rainbowgram(Themed, QWidget):
         self._pixels = self._colours()[self._points]
         self._head = 0
         self._model: RainbowModel | None = None
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName(self.tr("Rainbowgram"))
         self.setToolTip(self.tr("The sound as it is: height is pitch, brightness is level, colour is the tuning."))
 
@@ -158,6 +163,7 @@ class Rainbowgram(Themed, QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        painter.fillRect(self.rect(), self.theme.color("window"))
         image = QImage(self._pixels.data, self.COLUMNS, self.ROWS, 3 * self.COLUMNS, QImage.Format.Format_RGB888)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.setClipPath(rounded_path(self.rect(), self.theme.px(8)))
@@ -189,6 +195,7 @@ class Oscilloscope(Themed, QWidget):
         self.theme = theme
         self._wave = np.zeros(2, dtype=np.float32)
         self._scale = 1.0
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName(self.tr("Oscilloscope"))
 
     def update_sound(self, now: Telemetry) -> None:
@@ -211,6 +218,7 @@ class Oscilloscope(Themed, QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), self.theme.color("window"))
         painter.fillPath(rounded_path(self.rect(), self.theme.px(8)), self.theme.color("sunken"))
         middle = self.height() / 2
         painter.fillRect(QRectF(0, middle, self.width(), 1), self.theme.color("outline", 0.5))
@@ -219,4 +227,5 @@ class Oscilloscope(Themed, QWidget):
         xs = np.linspace(0, self.width(), count)
         ys = middle - self._wave[picks] / self._scale * 0.86 * middle
         painter.setPen(QPen(self.theme.color("accent"), 1.4))
-        painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]))
+        wave = [QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
+        painter.drawLines([QLineF(one, other) for one, other in pairwise(wave)])  # a fifth of a polyline's time

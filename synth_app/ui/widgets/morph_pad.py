@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
     QDropEvent,
+    QFont,
     QFontMetricsF,
     QImage,
     QKeyEvent,
@@ -26,6 +27,7 @@ from PyQt6.QtGui import (
     QPixmap,
     QRadialGradient,
     QResizeEvent,
+    QStaticText,
 )
 from PyQt6.QtWidgets import QWidget
 
@@ -35,6 +37,7 @@ from synth_app.ui.widgets.base import Themed, rounded_path
 
 TIMBRE_MIME = "application/x-synth-app-timbre"
 _COARSE, _FINE = 64, 224  # samples across the field: while an anchor is dragged, and at rest
+_MOST_WORDS = 1024
 _ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),
@@ -76,6 +79,8 @@ class MorphPad(Themed, QWidget):
         self._handle: Point = (0.5, 0.5)
         self._trail = Trail()
         self._field: QPixmap | None = None
+        self._marks: dict[tuple[int, bool], QPixmap] = {}
+        self._words: dict[tuple[str, bool], tuple[QFont, QStaticText, QSizeF]] = {}
         self._dragging: int | None = None  # -1 the handle, else an anchor
         self._hovered = -1
         self._grip = QPointF()
@@ -119,6 +124,8 @@ class MorphPad(Themed, QWidget):
 
     def apply_theme(self, theme: Theme) -> None:
         self._field = None
+        self._marks.clear()
+        self._words.clear()
         super().apply_theme(theme)
 
     def sizeHint(self) -> QSize:
@@ -220,6 +227,7 @@ class MorphPad(Themed, QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._field = None
+        self._words.clear()
 
     # ------------------------------------------------------------------ painting
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -307,29 +315,46 @@ class MorphPad(Themed, QWidget):
                 painter.drawLine(handle, self.to_screen(place))
 
     def _paint_trail(self, painter: QPainter) -> None:
-        points = self._trail.points(time.monotonic())
-        for (age, *before), (_, *after) in pairwise(points):
-            painter.setPen(
-                QPen(self.theme.color("text", 0.7 * (1 - age) ** 1.5), self.theme.px(4) * (1 - 0.7 * age),
-                     cap=Qt.PenCapStyle.FlatCap)
-            )  # fmt: skip
+        color, thick = self.theme.color("text"), self.theme.px(4)
+        pen = QPen(color, thick, cap=Qt.PenCapStyle.FlatCap)
+        for (age, *before), (_, *after) in pairwise(self._trail.points(time.monotonic())):
+            color.setAlphaF(0.7 * (1 - age) ** 1.5)
+            pen.setColor(color)
+            pen.setWidthF(thick * (1 - 0.7 * age))
+            painter.setPen(pen)
             painter.drawLine(self.to_screen((before[0], before[1])), self.to_screen((after[0], after[1])))
 
     def _paint_anchor(self, painter: QPainter, index: int) -> None:
         """A disc in the anchor's colour, and an arc as long as its weight."""
         center, weight = self.to_screen(self._places[index]), self._weight(index)
-        color = self.theme.anchor_color(self._slots[index])
-        radius, ring = self.theme.px(7), self.theme.px(13)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(color)
-        painter.drawEllipse(center, radius, radius)
-        box = QRectF(center.x() - ring, center.y() - ring, 2 * ring, 2 * ring)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
         grown = self._hovered == index or self._dragging == index
-        painter.setPen(QPen(self.theme.color("text", 0.5 if grown else 0.16), self.theme.px(3)))
-        painter.drawEllipse(box)
-        painter.setPen(QPen(color, self.theme.px(3), cap=Qt.PenCapStyle.RoundCap))
-        painter.drawArc(box, 90 * 16, round(-360 * 16 * weight))
+        mark, half = self._mark(self._slots[index], grown), self.theme.px(16)
+        painter.drawPixmap(center - QPointF(half, half), mark)
+        if weight > 0.0:
+            ring = self.theme.px(13)
+            color = self.theme.anchor_color(self._slots[index])
+            painter.setPen(QPen(color, self.theme.px(3), cap=Qt.PenCapStyle.RoundCap))
+            box = QRectF(center.x() - ring, center.y() - ring, 2 * ring, 2 * ring)
+            painter.drawArc(box, 90 * 16, round(-360 * 16 * weight))
+
+    def _mark(self, slot: int, grown: bool) -> QPixmap:
+        """An anchor's disc and the faint ring round it, painted once."""
+        mark = self._marks.get((slot, grown))
+        if mark is None:
+            half, ratio = self.theme.px(16), self.devicePixelRatioF()
+            mark = self._marks[slot, grown] = QPixmap(round(2 * half * ratio), round(2 * half * ratio))
+            mark.setDevicePixelRatio(ratio)
+            mark.fill(Qt.GlobalColor.transparent)
+            painter, center = QPainter(mark), QPointF(half, half)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self.theme.anchor_color(slot))
+            painter.drawEllipse(center, self.theme.px(7), self.theme.px(7))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(self.theme.color("text", 0.5 if grown else 0.16), self.theme.px(3)))
+            painter.drawEllipse(center, self.theme.px(13), self.theme.px(13))
+            painter.end()
+        return mark
 
     def _weight(self, index: int) -> float:
         return self._weights[index] if index < len(self._weights) else 0.0
@@ -337,19 +362,31 @@ class MorphPad(Themed, QWidget):
     def _paint_label(self, painter: QPainter, index: int) -> None:
         """An anchor's name and its share, below it."""
         center, weight = self.to_screen(self._places[index]), self._weight(index)
-        painter.setFont(self.theme.font(0.95, bold=weight >= 0.25))
-        metrics = QFontMetricsF(painter.font())
         text = f"{self._names[index]}  {100 * weight:.0f} %" if weight >= 0.005 else self._names[index]
-        text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, self.width() - self.theme.px(16))
-        width = metrics.horizontalAdvance(text)
-        left = min(max(self.theme.px(8), center.x() - width / 2), self.width() - width - self.theme.px(8))
+        font, words, size = self._laid_out(text, weight >= 0.25)
+        left = min(max(self.theme.px(8), center.x() - size.width() / 2), self.width() - size.width() - self.theme.px(8))
         top = center.y() + self.theme.px(18)
-        plate = QRectF(left - self.theme.px(5), top, width + self.theme.px(10), metrics.height())
+        margin, radius = self.theme.px(5), self.theme.px(5)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("sunken", 0.72))
-        painter.drawRoundedRect(plate, self.theme.px(5), self.theme.px(5))
+        painter.drawRoundedRect(QRectF(left - margin, top, size.width() + 2 * margin, size.height()), radius, radius)
         painter.setPen(self.theme.color("text"))
-        painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, text)
+        painter.setFont(font)
+        painter.drawStaticText(QPointF(left, top), words)
+
+    def _laid_out(self, text: str, bold: bool) -> tuple[QFont, QStaticText, QSizeF]:
+        """Words ready to be drawn, and their size; the same come again and again while the ring is dragged."""
+        found = self._words.get((text, bold))
+        if found is None:
+            font = self.theme.font(0.95, bold=bold)
+            room = self.width() - self.theme.px(16)
+            words = QStaticText(QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, room))
+            words.setTextFormat(Qt.TextFormat.PlainText)
+            words.prepare(font=font)
+            if len(self._words) >= _MOST_WORDS:
+                self._words.clear()
+            found = self._words[text, bold] = font, words, words.size()
+        return found
 
     def _paint_sounding(self, painter: QPainter, handle: QPointF) -> None:
         """The second mark: the handle's place corrected by how far the sounding weights are behind the asked ones."""

@@ -12,6 +12,7 @@ from synth_app.ui.widgets.base import tool
 from synth_app.ui.widgets.flow import FlowLayout
 
 _CALM_MS = 6000
+_READ_NS = 200_000_000
 
 
 class Banner(QFrame):
@@ -80,6 +81,7 @@ class StatusLine(QWidget):
         self._shown: dict[str, Fact] = {}
         self._start = Telemetry()
         self._last = Telemetry()
+        self._shown_ns = 0
         self.warming = QProgressBar()
         self.warming.setRange(0, 100)
         self.warming.setTextVisible(False)
@@ -116,13 +118,17 @@ class StatusLine(QWidget):
     def clear_counts(self) -> None:
         """Count xruns, late and bridged notes from now on."""
         self._start = self._last
+        self._shown_ns = 0
         self.update_status(self._last)
 
     def update_status(self, now: Telemetry) -> None:
-        """Show a snapshot; only what changed is touched."""
+        """Show a snapshot, a few times a second, since nobody reads faster; only what changed is touched."""
         if self._last.rate_hz == 0 and now.rate_hz:
             self._start = now  # what happened while everything was starting is nobody's fault
         self._last = now
+        if 0 < now.time_ns - self._shown_ns < _READ_NS:
+            return
+        self._shown_ns = now.time_ns
         for fact in facts(now, self._start):
             if self._shown.get(fact.key) == fact:
                 continue

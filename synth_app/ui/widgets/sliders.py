@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from PyQt6.QtCore import QPointF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PyQt6.QtGui import (
+    QContextMenuEvent,
+    QFontMetrics,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QWheelEvent,
+)
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from synth_app.core.params import ParamSpec
@@ -147,6 +156,33 @@ class ShortLabel(QLabel):
         )
 
 
+class Share(Themed, QWidget):
+    """A percentage. It always has room for the longest, so that it may change in every frame and no layout follows."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+        self.text = ""
+
+    def show_text(self, text: str) -> None:
+        """Show these words."""
+        self.text = text
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        metrics = QFontMetrics(self.theme.font())
+        return QSize(metrics.horizontalAdvance("100 %") + 4, metrics.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setFont(self.theme.font())
+        painter.setPen(self.theme.color("muted"))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.text)
+
+
 class WeightRow(QWidget):
     """One anchor's weight: colour, name, share, lock, remove, and the slider beneath."""
 
@@ -156,8 +192,7 @@ class WeightRow(QWidget):
         super().__init__()
         self.dot = Dot(theme, slot)
         self.label = ShortLabel()
-        self.share = caption("")
-        self.share.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.share = Share(theme)
         self.lock = tool("lock", "", checkable=True)
         self.remove = tool("close", "")
         self.slider = CalmSlider("", WEIGHT_STEPS)
@@ -190,9 +225,8 @@ class WeightRow(QWidget):
         self.slider.setValue(round(WEIGHT_STEPS * weight))
         self.slider.blockSignals(False)
         text = f"{100 * weight:.0f} %"
-        if text != self.share.text():
-            self.share.setMinimumWidth(self.share.fontMetrics().horizontalAdvance("100 %") + 4)  # so no layout follows
-            self.share.setText(text)
+        if text != self.share.text:
+            self.share.show_text(text)
             self.slider.setAccessibleName(self.tr("Weight of {0}, {1}").format(self.label.text(), text))
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
