@@ -152,8 +152,8 @@ def test_status_speaks_to_musicians() -> None:
     """The program's own words ("xruns", "bridged", "warm") are for its tool tips; each tip is a sentence or two."""
     shown = facts(Telemetry(rate_hz=48000, audio_device="Card"), Telemetry())
     labels = [fact.label for fact in shown]
-    assert labels == ["Latency", "Drop-outs", "Late", "Stand-ins", "To compute", "Keys ready", "Voices", "Mixer",
-                      "Output", "Computed on"]  # fmt: skip
+    assert labels == ["Latency", "Drop-outs", "Late", "Stand-ins", "To compute", "Keys ready", "Kept", "Voices",
+                      "Mixer", "Output", "On"]  # fmt: skip
     assert all(fact.help.endswith(".") and len(fact.help.split()) > 6 for fact in shown)
 
 

@@ -44,6 +44,7 @@ def facts(now: Telemetry, start: Telemetry) -> tuple[Fact, ...]:
         "bridged": counted("bridged"),
         "queue": (str(now.queue), "plain"),
         "warm": (f"{100 * now.warm:.0f} %", "plain"),
+        "cache": (f"{now.cache_bytes / 1e6:.0f} MB", "plain"),
         "voices": (str(len(now.voices)), "plain"),
         "load": (f"{100 * now.cpu_load:.0f} %", "warn" if now.cpu_load > 0.7 else "plain"),
         "output": (output, "plain" if now.rate_hz else "warn"),
@@ -94,6 +95,12 @@ def _words(now: Telemetry) -> dict[str, tuple[str, str]]:
             translate("status", "Keys ready"),
             translate("status", "How much of the keyboard sounds at once with this timbre; the rest waits a moment."),
         ),
+        "cache": (
+            translate("status", "Kept"),
+            translate(
+                "status", "Memory that {0} computed notes take. They sound at once, and the oldest give way."
+            ).format(now.cache_notes),
+        ),
         "voices": (
             translate("status", "Voices"),
             translate("status", "Notes sounding now, those that die away included."),
@@ -104,7 +111,7 @@ def _words(now: Telemetry) -> dict[str, tuple[str, str]]:
         ),
         "output": (translate("status", "Output"), device if now.audio_device else no_device),
         "provider": (
-            translate("status", "Computed on"),
+            translate("status", "On"),
             translate("status", "What computes the notes, with the model {0}.").format(now.model or "–"),
         ),
     }
