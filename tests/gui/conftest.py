@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from synth_app.ui.main_window import MainWindow
 from synth_app.ui.settings import PanelSettings
 from tests.gui.fake_instrument import FakeInstrument
+from tests.gui.hand import PANEL
 from tests.helpers import jack
 
 
@@ -64,6 +66,15 @@ def make_window(qtbot: QtBot, fake: FakeInstrument) -> Iterator[Callable[..., Ma
 @pytest.fixture
 def window(make_window: Callable[..., MainWindow]) -> MainWindow:
     return make_window()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A player's home with the panel's settings and no first-run page."""
+    settings = tmp_path / "home" / "config" / "synth_app" / "settings.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(tomli_w.dumps({"schema_version": 1, "model": "partials", "panel": PANEL.to_table()}))
+    return tmp_path / "home"
 
 
 @pytest.fixture

@@ -6,14 +6,11 @@ screen. The program itself knows nothing of being tested.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tomli_w
 from PyQt6.QtCore import QPoint
 from PyQt6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
@@ -23,63 +20,20 @@ from synth_app.adapters.preset_store import PresetStore
 from synth_app.core.units import pitch_to_hz
 from synth_app.timbre.patch import Patch, PatchAnchor
 from synth_app.ui.main_window import MainWindow
-from synth_app.ui.settings import PanelSettings
 from synth_app.ui.view_models.keyboard import key_layout
 from tests.gui.fake_instrument import FakeInstrument
+from tests.gui.hand import PANEL, SIZE, Hand
 from tests.helpers import jack, listen
 from tests.helpers.program import Program
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 
-SIZE = (1280, 800)
-PANEL = PanelSettings(first_run=False, window=(0, 0, *SIZE))
 SOFT, BRIGHT = (0.15, 0.5), (0.85, 0.5)
 WORLDS = Patch(
     "Two Worlds",
     (PatchAnchor("Soft Flute", *SOFT, 1.0), PatchAnchor("Bright Strings", *BRIGHT, 0.0)),
     params={"glide_ms": 0.0, "release_ms": 60.0},
 )
-
-
-class Hand:
-    """A mouse and a keyboard at a screen, by xdotool."""
-
-    def __init__(self, display: str) -> None:
-        self._environment = {**os.environ, "DISPLAY": display}
-
-    def do(self, *words: object) -> str:
-        """One xdotool command line; what it printed."""
-        command = [jack.tool("xdotool"), *map(str, words)]
-        result = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=30, check=True)
-        time.sleep(0.05)
-        return result.stdout.strip()
-
-    def wait_window(self, title: str, seconds: float = 60.0) -> None:
-        """Wait until a window of this title is on the screen."""
-        end = time.monotonic() + seconds
-        command = [jack.tool("xdotool"), "search", "--onlyvisible", "--name", title]
-        while subprocess.run(command, env=self._environment, capture_output=True, timeout=30, check=False).returncode:
-            assert time.monotonic() < end, f"no window named {title!r} appeared"
-            time.sleep(0.2)
-
-    def click(self, at: QPoint, times: int = 1) -> None:
-        self.do("mousemove", at.x(), at.y(), "click", "--repeat", times, "--delay", 60, 1)
-
-    def hold(self, at: QPoint, seconds: float) -> None:
-        self.do("mousemove", at.x(), at.y(), "mousedown", 1)
-        time.sleep(seconds)
-        self.do("mouseup", 1)
-
-    def drag(self, *points: QPoint) -> None:
-        self.do("mousemove", points[0].x(), points[0].y(), "mousedown", 1)
-        for point in points[1:]:
-            self.do("mousemove", point.x(), point.y())
-        self.do("mouseup", 1)
-
-    def hold_key(self, key: str, seconds: float) -> None:
-        self.do("keydown", key)
-        time.sleep(seconds)
-        self.do("keyup", key)
 
 
 class Twin:
@@ -111,15 +65,6 @@ class Twin:
         key = next(key for key in key_layout(*keyboard._range) if key.pitch == pitch)
         x = (key.left + 0.3 * key.width) * keyboard.width()
         return keyboard.mapTo(self.window, QPoint(round(x), round(0.9 * keyboard.height())))
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A player's home with the panel's settings and no first-run page."""
-    settings = tmp_path / "home" / "config" / "synth_app" / "settings.toml"
-    settings.parent.mkdir(parents=True)
-    settings.write_text(tomli_w.dumps({"schema_version": 1, "model": "partials", "panel": PANEL.to_table()}))
-    return tmp_path / "home"
 
 
 def centroid_hz(wave: np.ndarray) -> float:
