@@ -126,8 +126,9 @@ class Player(QObject):
 
     def _pressed(self, event: QKeyEvent) -> bool:
         if event.key() == Qt.Key.Key_Escape and _under_a_menu() and event.timestamp() != self._last_escape:
-            self._last_escape = event.timestamp()
-            self.panic_wanted.emit()
+            if self._bridge.now.voices or self.held.pitches or self._pedal:  # else Esc is meant for the menu
+                self._last_escape = event.timestamp()
+                self.panic_wanted.emit()
             return False
         if not self._plays(event):
             return False

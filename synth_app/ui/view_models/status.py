@@ -35,10 +35,8 @@ def facts(now: Telemetry, start: Telemetry) -> tuple[Fact, ...]:
         number = max(0, getattr(now, name) - getattr(start, name))
         return str(number), "warn" if number else "good"
 
-    strained = now.latency_ms > COMFORTABLE_LATENCY_MS or now.jitter_ms > COMFORTABLE_JITTER_MS
-    output = f"{now.rate_hz / 1000:g} kHz · {now.block_frames}" if now.rate_hz else translate("status", "none")
     shown = {
-        "latency": (f"{now.latency_ms:.1f} ± {now.jitter_ms:.1f} ms", "warn" if strained else "good"),
+        "latency": _latency(now),
         "xruns": counted("xruns"),
         "late": counted("late"),
         "bridged": counted("bridged"),
@@ -47,27 +45,30 @@ def facts(now: Telemetry, start: Telemetry) -> tuple[Fact, ...]:
         "cache": (f"{now.cache_bytes / 1e6:.0f} MB", "plain"),
         "voices": (str(len(now.voices)), "plain"),
         "load": (f"{100 * now.cpu_load:.0f} %", "warn" if now.cpu_load > 0.7 else "plain"),
-        "output": (output, "plain" if now.rate_hz else "warn"),
         "provider": (now.provider or "–", "plain"),
     }
     words = _words(now)
     return tuple(Fact(key, words[key][0], value, health, words[key][1]) for key, (value, health) in shown.items())
 
 
+def _latency(now: Telemetry) -> tuple[str, str]:
+    if not now.rate_hz:
+        return translate("status", "no output"), "warn"
+    strained = now.latency_ms > COMFORTABLE_LATENCY_MS or now.jitter_ms > COMFORTABLE_JITTER_MS
+    return f"{now.latency_ms:.1f} ± {now.jitter_ms:.1f} ms", "warn" if strained else "good"
+
+
 def _words(now: Telemetry) -> dict[str, tuple[str, str]]:
     """The label of each fact and what it means."""
-    device = translate(
-        "status", "Sample rate, and frames in a block, on {0}. Larger blocks: steadier, and later."
-    ).format(now.audio_device)
-    no_device = translate("status", "No audio device is open. Choose one in the settings.")
+    latency = translate("status", "No audio device is open. Choose one in the settings.")
+    if now.rate_hz:
+        latency = translate(
+            "status",
+            "How long after a key its sound comes, and by how much that varies. Under 10 ms feels instant. Output: "
+            "{0}, {1:g} kHz in blocks of {2} frames.",
+        ).format(now.audio_device, now.rate_hz / 1000, now.block_frames)
     return {
-        "latency": (
-            translate("status", "Latency"),
-            translate(
-                "status",
-                "How long after a key its sound comes, and by how much that varies. Under 10 ms feels instant.",
-            ),
-        ),
+        "latency": (translate("status", "Latency"), latency),
         "xruns": (
             translate("status", "Drop-outs"),
             translate("status", "How often the sound card ran dry (xruns), heard as a crackle. “Make it safe” helps."),
@@ -109,7 +110,6 @@ def _words(now: Telemetry) -> dict[str, tuple[str, str]]:
             translate("status", "Mixer"),
             translate("status", "How much of its time the mixer needs; near 100 % it crackles."),
         ),
-        "output": (translate("status", "Output"), device if now.audio_device else no_device),
         "provider": (
             translate("status", "On"),
             translate("status", "What computes the notes, with the model {0}.").format(now.model or "–"),
