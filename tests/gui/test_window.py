@@ -844,6 +844,23 @@ def test_news_lie_on_nothing_but_figures(
     assert where(status, window).intersects(window.banner.geometry()), "it goes along"
 
 
+@pytest.mark.parametrize(("size", "zoom"), [((1280, 800), 1.0), ((1920, 1200), 1.5)])
+def test_the_figures_stay_in_one_line(
+    make_window: Callable[..., MainWindow], fake: FakeInstrument, size: tuple[int, int], zoom: float
+) -> None:
+    """A second line would push the keys away from under the hand."""
+    window = make_window(PanelSettings(first_run=False, zoom=zoom), size)
+    before = where(window.keys.keyboard, window)
+    fake.extra_telemetry = {
+        "latency_ms": 12.2, "jitter_ms": 10.4, "xruns": 999, "late": 999, "bridged": 999, "queue": 1234, "warm": 0.5,
+        "cache_bytes": 1_999_000_000, "cpu_load": 1.0, "provider": "CPU, 2 threads", "time_ns": 1,
+    }  # fmt: skip
+    window.bridge.poll()
+    QApplication.processEvents()
+    assert len({label.mapTo(window, QPoint(0, 0)).y() for label in window.status._labels.values()}) == 1
+    assert where(window.keys.keyboard, window) == before
+
+
 @pytest.mark.parametrize(("size", "zoom"), [((1360, 860), 1.0), ((1920, 1200), 1.5)])
 def test_the_first_steps_leave_the_pad_in_view(
     make_window: Callable[..., MainWindow], size: tuple[int, int], zoom: float
