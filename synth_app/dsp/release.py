@@ -18,7 +18,8 @@ overlapping frames blur it again. The tail therefore begins two frames after the
 left the held part, and the decoder's overlap alone makes the transition.
 
 To end a note at frame ``h``: with a decoder's state after frame ``h - 1`` and that frame's log-mel as ``level``,
-``push`` what :meth:`ReleaseTail.next` returns until it says done, then take the decoder's ``tail``.
+``push`` what :meth:`ReleaseTail.next` returns until it says done, then take the decoder's ``tail``. What the note alone
+says of its release, most of the work, can be had beforehand: :class:`Release`.
 """
 
 from __future__ import annotations
@@ -63,53 +64,88 @@ def _compiled(function: Any) -> Any:
     return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
 
 
-class ReleaseTail:
-    """Ends one note. Deterministic for a given ``rng``.
+class Release:
+    """What a note's picture says of its end, wherever that will be: most of the work, done beforehand.
 
     Args:
-        level: log-mel of the last frame that was played, ``[bins]``.
         log_mel: natural log of mel power of the note, ``[frames, bins]``; only the frames from ``release_frame -
             CONTEXT_FRAMES`` on are looked at.
         inst_freq: units of pi a hop, same shape.
         release_frame: the first frame of the model's own release, by window centre.
-        inst_freq_now: of the last frame that was played, ``[bins]``; kept for peaks that the release does not have.
-        frame: index of the last frame that was played on the note's own timeline (beyond the release frame for a note
-            that was walked on); the note's own decay is not known without it.
-        loudest: log-mel of the loudest band the note ever had; the louder of now and the held frames when absent.
-        rng: draws fresh phases for noise after the model's last frame; without it they go on as they went.
         frames_per_s: of the picture.
+
+    Attributes:
+        frame: ``release_frame``. held: level of the last held frames, float64 ``[bins]``.
+        even: levels of the release, evened out, ``[frames, bins]``; even_held: of the last held frames, ``[bins]``.
+        difference: the release's levels over the held ones, never rising, ``[frames, bins]``.
+        steps: of phase, ``[frames, bins]``. lobes: which bins belong to a peak.
+        least: the slowest fall after the last frame, negative.
 
     Raises:
         ValueError: when the shapes differ or no frame of the release is there.
     """
 
+    __slots__ = ("difference", "even", "even_held", "frame", "held", "least", "lobes", "steps")
+
     def __init__(
         self,
-        level: NDArray[np.floating],
         log_mel: NDArray[np.floating],
         inst_freq: NDArray[np.floating],
         release_frame: int,
+        frames_per_s: float = 31.25,
+    ) -> None:
+        first = release_frame + SMEAR_FRAMES
+        if log_mel.shape != inst_freq.shape or first >= len(log_mel):
+            raise ValueError(f"no release from frame {first} on in {log_mel.shape}, {inst_freq.shape}")
+        self.frame = release_frame
+        self.held: Real = np.asarray(log_mel[release_frame - CONTEXT_FRAMES : release_frame], np.float64).mean(axis=0)
+        release = np.asarray(log_mel[first:], np.float64)
+        even = _even_out(np.concatenate([self.held[None], release]))
+        self.even_held, self.even = even[0], even[1:]
+        self.difference: Real = even[1:] - even[0]
+        _never_rising(self.difference)
+        self.steps: Real = np.asarray(inst_freq[first:], np.float64)
+        self.lobes = peak_lobes(release)
+        self.least = -SILENCE_DB * NEPERS_PER_DB / (LONGEST_TAIL_S * frames_per_s)
+
+
+class ReleaseTail:
+    """Ends one note. Deterministic for a given ``rng``.
+
+    Args:
+        level: log-mel of the last frame that was played, ``[bins]``.
+        release: of the note.
+        inst_freq_now: of the last frame that was played, ``[bins]``; kept for peaks that the release does not have.
+        frame: index of the last frame that was played on the note's own timeline (beyond the release frame for a note
+            that was walked on); the note's own decay is not known without it.
+        loudest: log-mel of the loudest band the note ever had; the louder of now and the held frames when absent.
+        rng: draws fresh phases for noise after the model's last frame; without it they go on as they went.
+
+    Raises:
+        ValueError: when the level has not as many bins as the release.
+    """
+
+    def __init__(
+        self,
+        level: NDArray[np.floating],
+        release: Release,
         inst_freq_now: NDArray[np.floating] | None = None,
         frame: int | None = None,
         loudest: float | None = None,
         rng: np.random.Generator | None = None,
-        frames_per_s: float = 31.25,
     ) -> None:
-        first = release_frame + SMEAR_FRAMES
-        if log_mel.shape != inst_freq.shape or level.shape != log_mel.shape[1:] or first >= len(log_mel):
-            raise ValueError(f"no release from frame {first} on in {log_mel.shape}, {inst_freq.shape}, {level.shape}")
-        held = np.asarray(log_mel[release_frame - CONTEXT_FRAMES : release_frame], np.float64).mean(axis=0)
-        release = np.asarray(log_mel[first:], np.float64)
-        self._level = np.asarray(level, np.float64).copy()
-        top = float(max(self._level.max(), held.max())) if loudest is None else loudest
+        if level.shape != release.held.shape:
+            raise ValueError(f"a level of {level.shape} does not fit a release of {release.held.shape}")
+        self._level: Real = np.asarray(level, np.float64).copy()
+        top = float(max(self._level.max(), release.held.max())) if loudest is None else loudest
         self._silence = max(top - SILENCE_DB * NEPERS_PER_DB, SILENT_LOG_MEL)
-        least = -SILENCE_DB * NEPERS_PER_DB / (LONGEST_TAIL_S * frames_per_s)
-        self._falls = _falls(held, release, top, least)
-        self._own = _own_decay(held, self._level, None if frame is None else release_frame - 1 - frame)
+        self._falls = _falls(release, top)
+        self._own = _own_decay(release, self._level, None if frame is None else release.frame - 1 - frame)
         self._fallen = np.zeros_like(self._level), np.zeros_like(self._level)
         self._start = self._level.copy()
-        self._steps = _steps(self._level, release, np.asarray(inst_freq[first:], np.float64), inst_freq_now)
-        self._noise = ~peak_lobes(self._level[None])[0]
+        lobes = peak_lobes(self._level[None])[0]
+        self._steps = _steps(lobes, release, inst_freq_now)
+        self._noise = ~lobes
         self._rng = rng
         self._frame = 0
 
@@ -139,25 +175,20 @@ class ReleaseTail:
         return log_mel, inst_freq, self.done
 
 
-def _falls(held: Real, release: Real, loudest: float, least: float) -> Real:
+def _falls(release: Release, loudest: float) -> Real:
     """By how much each band falls in each frame of the release, and in every frame after: ``[frames + 1, bins]``, <= 0.
 
-    Args:
-        held: level of the last held frames, ``[bins]``. release: levels, ``[frames, bins]``.
-        loudest: level of the note's loudest band. least: the slowest fall after the last frame, negative.
+    ``loudest`` is the level of the note's loudest band.
     """
-    even = _even_out(np.concatenate([held[None], release]))
-    difference = even[1:] - even[0]
-    _never_rising(difference)
-    falls = np.diff(np.minimum(difference, 0.0), axis=0, prepend=0.0)
-    trusted = even[1:] > max(_TRUSTED_LOG_MEL, loudest - _TRUSTED_DB * NEPERS_PER_DB)
-    common = _common_falls(falls, trusted, np.exp(0.25 * (even[0] - even[0].max())))
-    fallen = np.zeros_like(held)
+    falls = np.diff(np.minimum(release.difference, 0.0), axis=0, prepend=0.0)
+    trusted = release.even > max(_TRUSTED_LOG_MEL, loudest - _TRUSTED_DB * NEPERS_PER_DB)
+    common = _common_falls(falls, trusted, np.exp(0.25 * (release.even_held - release.even_held.max())))
+    fallen = np.zeros_like(release.held)
     for frame in range(len(falls)):
         at_least = np.minimum(common[frame], 0.5 * fallen / max(frame, 1))
         falls[frame] = np.where(trusted[frame], falls[frame], np.minimum(falls[frame], at_least))
         fallen += falls[frame]
-    end = np.minimum(_end_slope(falls, trusted, common), least)
+    end = np.minimum(_end_slope(falls, trusted, common), release.least)
     return np.concatenate([falls, end[None]])
 
 
@@ -187,20 +218,20 @@ def _end_slope(falls: Real, trusted: NDArray[np.bool_], common: Real) -> Real:
     return np.asarray(np.minimum(share * own + (1.0 - share) * whole, 0.5 * whole))
 
 
-def _own_decay(held: Real, level: Real, frames_left: int | None) -> Real:
+def _own_decay(release: Release, level: Real, frames_left: int | None) -> Real:
     """Slope from the level now to the held level, ``[bins]``, <= 0; 0 where it is not known."""
     if frames_left is None or frames_left == 0:
         return np.zeros_like(level)
-    slope = np.minimum((_even_out(held[None])[0] - _even_out(level[None])[0]) / frames_left, 0.0)
+    slope = np.minimum((release.even_held - _even_out(level[None])[0]) / frames_left, 0.0)
     return np.asarray(slope * frames_left**2 / (frames_left**2 + _CHORD_FRAMES**2))
 
 
-def _steps(level: Real, release: Real, steps: Real, now: NDArray[np.floating] | None) -> Real:
+def _steps(lobes: NDArray[np.bool_], release: Release, now: NDArray[np.floating] | None) -> Real:
     """Steps of phase for the release: its own, but a peak that only the level now has keeps the step it had."""
     if now is None:
-        return steps
-    gone = peak_lobes(level[None])[0][None] & ~peak_lobes(release)
-    return np.where(gone, np.asarray(now, np.float64), steps)
+        return release.steps
+    gone = lobes[None] & ~release.lobes
+    return np.where(gone, np.asarray(now, np.float64), release.steps)
 
 
 def _even_out(log_mel: Real) -> Real:

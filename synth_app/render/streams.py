@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.core.shared import write_shared
-from synth_app.dsp.release import ReleaseTail
+from synth_app.dsp.release import Release, ReleaseTail
 from synth_app.dsp.sustain import SustainWalk
 from synth_app.render.finish import Finisher
 from synth_app.render.note import AVAILABLE, FINAL, Note
@@ -124,6 +124,8 @@ class Stream:
     walk_note: Note | None = None
     prepared: SustainWalk | None = None  # built ahead of its time, for prepared_note
     prepared_note: Note | None = None
+    release: Release | None = None  # the same, for release_note
+    release_note: Note | None = None
     tail: ReleaseTail | None = None
     level: NDArray[np.float32] | None = None  # the last frame that was decoded
     inst_freq: NDArray[np.float32] | None = None
@@ -156,7 +158,7 @@ class StreamWorker:
         frames, bins = self._finisher.picture
         log_mel, inst_freq = rng.uniform(-1.0, 1.0, (2, frames, bins)).astype(np.float32)
         SustainWalk(log_mel, inst_freq, SUSTAIN_START_FRAME, self._join, rng).next(1)
-        ReleaseTail(log_mel[0], log_mel, inst_freq, self._finisher.release_frame).next(1)
+        ReleaseTail(log_mel[0], Release(log_mel, inst_freq, self._finisher.release_frame)).next(1)
 
     # -- the control thread's side -------------------------------------------------------------------------------
 
@@ -219,7 +221,7 @@ class StreamWorker:
         if stream.chunk is None and note.next_frame < self.heard_until(stream):
             return False
         if stream.released:
-            return stream.tail is not None or note.has(finisher.release_frame - RELEASE_CONTEXT, finisher.frames)
+            return stream.tail is not None or self._has_release(note)
         return stream.walk_note is note or note.has(finisher.first_frame, self._join)
 
     # -- the stream thread's side --------------------------------------------------------------------------------
@@ -235,7 +237,7 @@ class StreamWorker:
             if stream.chunk is not None and not stream.ended:
                 worked = self._keep_ahead(stream) or worked
         coming = sorted((s for s in streams if s.chunk is None), key=lambda s: not s.released)
-        return any(self._enter(s, s.position()) for s in coming) or any(map(self._prepare, coming)) or worked
+        return any(self._enter(s, s.position()) for s in coming) or any(map(self._prepare, streams)) or worked
 
     def _keep_ahead(self, stream: Stream) -> bool:
         edge = stream.position() + LEAD_S * self._finisher.rate_hz * stream.rate
@@ -246,14 +248,29 @@ class StreamWorker:
         return worked
 
     def _prepare(self, stream: Stream) -> bool:
-        """Build the walk of a voice whose note will soon run out: a chord should not have to build them all at once."""
+        """Build what a voice will need when its key is let go or its note runs out: one thing, and whether it did.
+
+        A chord should not have to build it all at once.
+        """
         finisher, note = self._finisher, stream.note
+        if stream.release_note is not note and stream.tail is None and self._has_release(note):
+            self._learn_release(stream)
+            return True
         soon = (self._join - finisher.lead_frames) * finisher.hop - PREPARE_S * finisher.rate_hz
-        built = stream.prepared is not None or stream.released or stream.position() < soon
-        if built or not note.has(finisher.first_frame, self._join):
+        built = stream.walk is not None or stream.prepared is not None or stream.released
+        if built or stream.position() < soon or not note.has(finisher.first_frame, self._join):
             return False
         stream.prepared, stream.prepared_note = self._walk(stream, note), note
         return True
+
+    def _has_release(self, note: Note) -> bool:
+        return note.has(self._finisher.release_frame - RELEASE_CONTEXT, self._finisher.frames)
+
+    def _learn_release(self, stream: Stream) -> Release:
+        note, finisher = stream.note, self._finisher
+        stream.release = Release(*note.picture(0, finisher.frames), finisher.release_frame)
+        stream.release_note = note
+        return stream.release
 
     def _walk(self, stream: Stream, note: Note) -> SustainWalk:
         prepared, stream.prepared = stream.prepared, None
@@ -348,12 +365,11 @@ class StreamWorker:
     def _release_frame(self, stream: Stream) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
         """A frame of the model's own release, or of a plain one until the model's is rendered."""
         assert stream.level is not None and stream.inst_freq is not None
-        note, release = stream.note, self._finisher.release_frame
-        if stream.tail is None and note.has(release - RELEASE_CONTEXT, self._finisher.frames):
-            picture = note.picture(0, self._finisher.frames)
-            stream.tail = ReleaseTail(
-                stream.level, *picture, release, stream.inst_freq, stream.frame - 1, rng=stream.rng
-            )
+        note = stream.note
+        if stream.tail is None and self._has_release(note):
+            known = stream.release if stream.release_note is note else None
+            release = known or self._learn_release(stream)
+            stream.tail = ReleaseTail(stream.level, release, stream.inst_freq, stream.frame - 1, rng=stream.rng)
         if stream.tail is not None:
             log_mel, inst_freq, done = stream.tail.next(1)
             return log_mel, inst_freq, done

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synth_app.dsp import figures
-from synth_app.dsp.release import CONTEXT_FRAMES, LONGEST_TAIL_S, SILENT_LOG_MEL, ReleaseTail, _never_rising
+from synth_app.dsp.release import CONTEXT_FRAMES, LONGEST_TAIL_S, SILENT_LOG_MEL, Release, ReleaseTail, _never_rising
 from synth_app.dsp.sustain import SustainWalk
 from synth_app.dsp.trend import NEPERS_PER_DB
 
@@ -17,12 +17,16 @@ FRAMES_PER_S = RATE_HZ / HOP
 LONGEST_FRAMES = round((LONGEST_TAIL_S + 1.5) * FRAMES_PER_S)
 
 
+def release_of(note: Note) -> Release:
+    return Release(note.log_mel, note.inst_freq, RELEASE)
+
+
 def tail_at(note: Note, frame: int) -> ReleaseTail:
     """A tail that begins at a frame of the note itself."""
     now = frame - 1
     return ReleaseTail(
-        note.log_mel[now], note.log_mel, note.inst_freq, RELEASE, inst_freq_now=note.inst_freq[now], frame=now,
-        loudest=note.loudest, rng=np.random.default_rng(0),
+        note.log_mel[now], release_of(note), inst_freq_now=note.inst_freq[now], frame=now, loudest=note.loudest,
+        rng=np.random.default_rng(0),
     )  # fmt: skip
 
 
@@ -60,7 +64,7 @@ def test_falls_as_the_models_own_release_from_any_level(notes: dict[str, Note]) 
     expected = 150.0 / FRAMES_PER_S * NEPERS_PER_DB
     top = int(np.argmax(note.held[0].mean(axis=0)))
     for level in (note.log_mel[LAST - 1], note.log_mel[LAST - 1] - 3.0, note.log_mel[20]):
-        log_mel, _, _ = ReleaseTail(level, note.log_mel, note.inst_freq, RELEASE).next(12)
+        log_mel, _, _ = ReleaseTail(level, release_of(note)).next(12)
         falls = -np.diff(log_mel[:, top])
         assert falls.mean() == pytest.approx(expected, rel=0.2)
         # Two frames after the release frame the window has seen it for two hops.
@@ -73,7 +77,7 @@ def test_goes_on_past_the_models_last_frame_at_its_slope(notes: dict[str, Note])
     bands = np.argsort(log_mel[LAST - 1])[-20:]
     slope = -0.3  # nepers a frame: 30 frames bring it down by 39 dB
     log_mel[RELEASE:, :] = log_mel[RELEASE - 2 : RELEASE].mean(axis=0) + slope * np.arange(1, 129 - RELEASE)[:, None]
-    tail = ReleaseTail(log_mel[LAST - 1], log_mel, inst_freq, RELEASE)
+    tail = ReleaseTail(log_mel[LAST - 1], Release(log_mel, inst_freq, RELEASE))
     played = tail.next(60)[0]
     assert np.allclose(np.diff(played[30:, bands], axis=0), slope, atol=0.05)
 
@@ -82,14 +86,14 @@ def test_a_release_that_does_not_decay_ends_all_the_same(notes: dict[str, Note])
     note = notes["bowed"]
     log_mel = note.log_mel.copy()
     log_mel[LAST:] = log_mel[LAST - 1]
-    ended, _ = all_of(ReleaseTail(log_mel[LAST - 1], log_mel, note.inst_freq, RELEASE))
+    ended, _ = all_of(ReleaseTail(log_mel[LAST - 1], Release(log_mel, note.inst_freq, RELEASE)))
     assert len(ended) > 4.0 * FRAMES_PER_S
 
 
 def test_ghosts_left_by_the_generator_do_not_ring_on(notes: dict[str, Note]) -> None:
     note = notes["bowed"]
     ghosts = np.maximum(note.log_mel, note.held[0].mean(axis=0) - 55.0 * NEPERS_PER_DB)
-    ended, _ = all_of(ReleaseTail(note.log_mel[LAST - 1], ghosts, note.inst_freq, RELEASE))
+    ended, _ = all_of(ReleaseTail(note.log_mel[LAST - 1], Release(ghosts, note.inst_freq, RELEASE)))
     assert len(ended) < 1.2 * FRAMES_PER_S
 
 
@@ -99,8 +103,8 @@ def test_a_struck_note_let_go_early_dies_no_later_than_by_itself(notes: dict[str
     log_mel = note.log_mel.copy()
     log_mel[LAST:] = log_mel[LAST - 1]
     frame = 20
-    told = ReleaseTail(log_mel[frame], log_mel, note.inst_freq, RELEASE, frame=frame)
-    untold = ReleaseTail(log_mel[frame], log_mel, note.inst_freq, RELEASE)
+    told = ReleaseTail(log_mel[frame], Release(log_mel, note.inst_freq, RELEASE), frame=frame)
+    untold = ReleaseTail(log_mel[frame], Release(log_mel, note.inst_freq, RELEASE))
     left = RELEASE - frame
     top = np.argsort(log_mel[frame])[-50:]
     by_itself = log_mel[LAST - 4 : LAST, top].mean()
@@ -112,8 +116,8 @@ def test_looks_only_at_the_frames_it_says_it_needs(notes: dict[str, Note]) -> No
     note = notes["breathy"]
     log_mel, inst_freq = note.log_mel.copy(), note.inst_freq.copy()
     log_mel[: RELEASE - CONTEXT_FRAMES] = inst_freq[: RELEASE - CONTEXT_FRAMES] = np.nan
-    one = ReleaseTail(note.log_mel[50], note.log_mel, note.inst_freq, RELEASE).next(50)
-    other = ReleaseTail(note.log_mel[50], log_mel, inst_freq, RELEASE).next(50)
+    one = ReleaseTail(note.log_mel[50], release_of(note)).next(50)
+    other = ReleaseTail(note.log_mel[50], Release(log_mel, inst_freq, RELEASE)).next(50)
     assert np.array_equal(one[0], other[0]) and np.array_equal(one[1], other[1])
 
 
@@ -133,9 +137,9 @@ def test_a_peak_that_the_release_does_not_have_keeps_its_step(notes: dict[str, N
     band = 700
     level[band - 4 : band + 5] = 6.0 - np.abs(np.arange(-4, 5))
     step[band - 4 : band + 5] = 0.77
-    _, inst_freq, _ = ReleaseTail(level, note.log_mel, note.inst_freq, RELEASE, inst_freq_now=step).next(5)
+    _, inst_freq, _ = ReleaseTail(level, release_of(note), inst_freq_now=step).next(5)
     assert np.allclose(inst_freq[:, band], 0.77)
-    _, inst_freq, _ = ReleaseTail(level, note.log_mel, note.inst_freq, RELEASE).next(5)
+    _, inst_freq, _ = ReleaseTail(level, release_of(note)).next(5)
     assert np.array_equal(inst_freq[:, band], note.inst_freq[RELEASE + 2 : RELEASE + 7, band])
 
 
@@ -143,7 +147,7 @@ def test_out_of_a_walk(notes: dict[str, Note]) -> None:
     note = notes["struck"]
     walk = SustainWalk(note.log_mel, note.inst_freq, FIRST, LAST, np.random.default_rng(0))
     log_mel, inst_freq = walk.next(60)
-    tail = ReleaseTail(walk.level, note.log_mel, note.inst_freq, RELEASE, inst_freq[-1], LAST + 59, note.loudest)
+    tail = ReleaseTail(walk.level, release_of(note), inst_freq[-1], LAST + 59, note.loudest)
     played, _ = all_of(tail)
     assert np.diff(np.concatenate([log_mel[-1:], played]), axis=0).max() < 1e-5
     assert len(played) < 1.0 * FRAMES_PER_S
@@ -205,6 +209,6 @@ def test_isotonic_regression_against_a_brute_force() -> None:
 def test_shapes_are_checked(notes: dict[str, Note]) -> None:
     note = notes["bowed"]
     with pytest.raises(ValueError, match="no release"):
-        ReleaseTail(note.log_mel[0], note.log_mel[:99], note.inst_freq[:99], RELEASE)
-    with pytest.raises(ValueError, match="no release"):
-        ReleaseTail(note.log_mel[0, :10], note.log_mel, note.inst_freq, RELEASE)
+        Release(note.log_mel[:99], note.inst_freq[:99], RELEASE)
+    with pytest.raises(ValueError, match="does not fit"):
+        ReleaseTail(note.log_mel[0, :10], release_of(note))
