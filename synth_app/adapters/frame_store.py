@@ -4,7 +4,7 @@ One file for each few frames of one note. Nothing in a file is trusted: it is a 
 arrays, its length, its address and its checksum must be right, and every number finite; else it is as if it were not
 there. So the folder may be cut down or deleted at any time, by anyone, also while the instrument plays.
 
-Reading is for the render thread. Writing, and keeping the folder within its limit, is done by a thread of the store's
+Reading is for the render threads. Writing, and keeping the folder within its limit, is done by a thread of the store's
 own that steps back behind everything else. What goes wrong there is said once, in one sentence, and the store is then
 left alone: frames that cannot be kept are rendered anew next time, that is all.
 """
@@ -83,6 +83,7 @@ class FrameStore:
         self._total: int | None = None  # counted by the writer, before its first file
         self._waiting: queue.Queue[tuple[FrameAddress, SpectralFrames] | None] = queue.Queue(WAITING_LIMIT)
         self._writer: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def read(self, address: FrameAddress) -> SpectralFrames | None:
         """The frames of one note, float16 values in float32 ``[1, frames, bins]``, or ``None``."""
@@ -107,9 +108,10 @@ class FrameStore:
         """Have frames kept, some time soon; never waits."""
         if self._closed:
             return
-        if self._writer is None:
-            self._writer = threading.Thread(target=self._write_all, name="keeper", daemon=True)
-            self._writer.start()
+        with self._starting:
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_all, name="keeper", daemon=True)
+                self._writer.start()
         with contextlib.suppress(queue.Full):
             self._waiting.put_nowait((address, frames))
 

@@ -39,6 +39,8 @@ class Engine(Protocol):
 
     @property
     def words(self) -> str: ...
+    @property
+    def lanes(self) -> int: ...
     def run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]: ...
     def sound(self, latents: Floats, pitches: Ints, rate_factor: int) -> Sound | None: ...
     def close(self) -> None: ...
@@ -70,7 +72,7 @@ class OnnxGenerator:
         self._spare: Engine | None = None  # the CPU, ready to go on where a device was lost
         self._engine: Engine | None = self._open(provider)
         precision = getattr(self._engine, "precision", "f32")
-        self._info = _info(self.manifest, self._engine.words, precision)
+        self._info = _info(self.manifest, self._engine, precision)
 
     @property
     def info(self) -> GeneratorInfo:
@@ -161,7 +163,7 @@ class OnnxGenerator:
         reason = f"{failed.words} failed ({_brief(error)}), so the CPU renders from now on."
         engine, self._spare = self._spare or self._open_cpu(), None
         self._engine, self.fallback_reason = engine, reason
-        self._info = replace(self._info, provider=engine.words)
+        self._info = replace(self._info, provider=engine.words, lanes=engine.lanes)
         failed.close()
         if self._on_fallback is not None:
             self._on_fallback(reason)
@@ -223,11 +225,11 @@ def _read_graph(path: Path) -> bytes:
     return graph
 
 
-def _info(m: Manifest, words: str, precision: str) -> GeneratorInfo:
+def _info(m: Manifest, engine: Engine, precision: str) -> GeneratorInfo:
     identity = m.graph.sha256 if precision == "f32" else f"{m.graph.sha256}+{precision}"  # other sums, other notes
     return GeneratorInfo(
         m.name, identity, m.latent_size, m.lowest_pitch, m.highest_pitch, m.sample_rate_hz, m.fft_size,
-        m.hop_samples, m.frames, m.bins, m.pad_frames, m.release_frame, m.phase_convention, words,
+        m.hop_samples, m.frames, m.bins, m.pad_frames, m.release_frame, m.phase_convention, engine.words, engine.lanes,
     )  # fmt: skip
 
 

@@ -3,15 +3,20 @@
 The blocked layout is ONNX Runtime's own business, so nothing is taken on trust: its block size is seen in what a probe
 gives back, and the stages must agree with the model file's graph on a few frames before they are used.
 
-Notes are asked for in slices, so what slices share is kept: what a latent and what a pitch alone decide, and the low
-resolutions of the notes that are being streamed. Those look ahead: at the low resolutions a slice is mostly edges, so
-the third slice of a note computes them for all slices to come. (The first two are in a hurry: all notes of a chord want
-theirs before the first of them runs dry.)
+Notes are asked for in slices, so what slices share is kept: what a pitch alone decides is made for the whole keyboard
+when a model is opened, what a latent alone decides at its first note, and the low resolutions of notes that are being
+streamed. Those look ahead: at the low resolutions a slice is mostly edges, so the third slice of a note computes them
+for all slices to come. (The first two are in a hurry: all notes of a chord want theirs before the first runs dry.)
+
+A note that is rendered alone has all threads. Notes that are rendered at the same time have one each: what they do then
+never waits for another thread, and two take less time than one after the other.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +41,7 @@ Values = dict[str, Any]
 CPU = "CPUExecutionProvider"
 TILE_FRAMES = 32
 SLICES_BEFORE_AHEAD = 2
-KEPT_LATENTS, KEPT_PITCHES, KEPT_TRUNKS = 64, 64, 16
+KEPT_LATENTS, KEPT_TRUNKS = 64, 16
 SPIN_LIMIT_SINCE = (1, 31)  # the first release in which the time that threads spin was seen to be settable
 CHECK_LIMIT = 1e-3  # of the blocked form against the portable one, normalised; they measure 1e-5 apart
 
@@ -62,6 +67,11 @@ class CpuEngine:
             except Exception:  # another release of ONNX Runtime may refuse what it only uses inside
                 log.info("the blocked layout is not to be had; the portable graph plays", exc_info=True)
         self._portable = None if self._stages is not None else portable
+
+    @property
+    def lanes(self) -> int:
+        """How many notes it renders at the same time: a thread each."""
+        return self.threads if self._stages is not None else 1
 
     @property
     def words(self) -> str:
@@ -113,51 +123,64 @@ class _Stage:
 
 
 class BlockedRunner:
-    """The four blocked graphs, and what is kept between slices."""
+    """The four blocked graphs, and what is kept between slices. Any thread may run it, each on a note of its own."""
 
     def __init__(self, graph: bytes, manifest: Manifest, threads: int, n: int) -> None:
         stages = write_blocked_stages(read_arrays(graph), manifest.graph_options, n)
         self._n, self._split, self._frames = n, stages.split, manifest.frames
         self._blocks = manifest.frames.bit_length() - 1
-        self._latent, self._pitch = _Stage(stages.latent, threads), _Stage(stages.pitch, threads)
-        self._trunk, self._top = _Stage(stages.trunk, threads), _Stage(stages.top, threads)
+        self._latent, by_pitch = _Stage(stages.latent, 1), _Stage(stages.pitch, 1)
+        self._alone = _Stage(stages.trunk, threads), _Stage(stages.top, threads)
+        self._beside = (_Stage(stages.trunk, 1), _Stage(stages.top, 1)) if threads > 1 else self._alone
         self._latents: OrderedDict[bytes, Values] = OrderedDict()
-        self._pitches: OrderedDict[int, Values] = OrderedDict()
+        keys = range(manifest.lowest_pitch, manifest.highest_pitch + 1)
+        self._pitches = {key: by_pitch.run({"pitches": np.array([key])}) for key in keys}
         self._trunks: OrderedDict[tuple[bytes, int], _Trunk] = OrderedDict()
+        self._lock, self._running = threading.Lock(), 0
 
     def run(self, latent: Floats, pitch: Ints, start: int, stop: int) -> tuple[Floats, Floats]:
         """Render frames of one note: latent ``[1, L]``, pitch ``[1]``."""
-        trunk = self._trunk_for(latent, pitch, start, stop)
-        tiles = []
-        for first in range(start, stop, TILE_FRAMES):
-            last = min(stop, first + TILE_FRAMES)
-            plan = plan_rows(first, last, self._split + 1, self._blocks)
-            frames = np.asarray([first, last], np.int64)
-            tile = self._top.run(trunk.values | {"frames": frames, "rows": row_table(plan, trunk.have, self._n)})
-            tiles.append((tile["log_mel"], tile["inst_freq"]))
+        with self._lock:
+            self._running += 1
+            trunk_stage, top_stage = self._alone if self._running == 1 else self._beside
+        try:
+            trunk = self._trunk_for(trunk_stage, latent, pitch, start, stop)
+            tiles = []
+            for first in range(start, stop, TILE_FRAMES):
+                last = min(stop, first + TILE_FRAMES)
+                plan = plan_rows(first, last, self._split + 1, self._blocks)
+                frames = np.asarray([first, last], np.int64)
+                tile = top_stage.run(trunk.values | {"frames": frames, "rows": row_table(plan, trunk.have, self._n)})
+                tiles.append((tile["log_mel"], tile["inst_freq"]))
+        finally:
+            with self._lock:
+                self._running -= 1
         return joined(tiles, 1)
 
-    def _trunk_for(self, latent: Floats, pitch: Ints, start: int, stop: int) -> _Trunk:
+    def _trunk_for(self, stage: _Stage, latent: Floats, pitch: Ints, start: int, stop: int) -> _Trunk:
         """The trunk of these frames: kept from an earlier slice if that covers them."""
         key = (latent.tobytes(), int(pitch[0]))
-        kept = self._trunks.pop(key, None)
+        with self._lock:
+            kept = self._trunks.pop(key, None)
         top = plan_rows(start, stop, self._split + 1, self._blocks)[0]
         slices = kept.slices if kept is not None and kept.next_frame == start else 0
         if kept is None or not kept.have[0] <= top.in0 <= top.in1 <= kept.have[1]:
             last = stop if slices < SLICES_BEFORE_AHEAD else self._frames
-            kept = self._make_trunk(key[0], latent, pitch, start, last)
+            kept = self._make_trunk(stage, key[0], latent, pitch, start, last)
         kept.next_frame, kept.slices = stop, slices + 1
-        _keep(self._trunks, key, kept, KEPT_TRUNKS)
+        with self._lock:
+            _keep(self._trunks, key, kept, KEPT_TRUNKS)
         return kept
 
-    def _make_trunk(self, key: bytes, latent: Floats, pitch: Ints, start: int, stop: int) -> _Trunk:
-        by_latent = self._latents.pop(key, None) or self._latent.run({"latents": latent})
-        by_pitch = self._pitches.pop(int(pitch[0]), None) or self._pitch.run({"pitches": pitch})
-        _keep(self._latents, key, by_latent, KEPT_LATENTS)
-        _keep(self._pitches, int(pitch[0]), by_pitch, KEPT_PITCHES)
+    def _make_trunk(self, stage: _Stage, key: bytes, latent: Floats, pitch: Ints, start: int, stop: int) -> _Trunk:
+        with self._lock:
+            by_latent = self._latents.pop(key, None)
+        by_latent = by_latent or self._latent.run({"latents": latent})
+        with self._lock:
+            _keep(self._latents, key, by_latent, KEPT_LATENTS)
         plan = plan_rows(start, stop, 2, self._blocks)[: self._split - 1]
-        values = by_latent | by_pitch
-        values |= self._trunk.run(values | {"rows": row_table(plan, (0, 2), self._n)})
+        values = by_latent | self._pitches[int(pitch[0])]
+        values |= stage.run(values | {"rows": row_table(plan, (0, 2), self._n)})
         return _Trunk(values, (plan[-1].out0, plan[-1].out1), stop, 0)
 
 
@@ -179,6 +202,9 @@ def open_session(graph: bytes, providers: list[Any], threads: int) -> ort.Infere
 
     By default they wait for each other awake. That is a tenth faster on an idle machine, and several times slower
     where anything else wants the cores, as in an instrument (ADR 4).
+
+    Where every core has its thread, each keeps to one: a kernel that saves power, or a virtual machine, may else wake
+    the second behind the first, and move it over only when half the note is done.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -189,6 +215,10 @@ def open_session(graph: bytes, providers: list[Any], threads: int) -> ort.Infere
         options.add_session_config_entry("session.intra_op.spin_duration_us", "20")
     else:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if 1 < threads == len(cores):  # counted from 1; the calling thread, the first, is free to go where it likes
+        places = ";".join(str(core + 1) for core in cores[1:])
+        options.add_session_config_entry("session.intra_op_thread_affinities", places)
     return ort.InferenceSession(graph, options, providers=providers)
 
 

@@ -45,9 +45,14 @@ class DeviceEngine:
         manifest: of the model.
         provider: one of :data:`PROVIDERS`.
 
+    Attributes:
+        words: for the status line. lanes: one; a device is kept busy by batches.
+
     Raises:
         ModelError: ONNX Runtime gives the CPU instead. Anything else that its sessions raise comes through as it is.
     """
+
+    lanes = 1
 
     def __init__(self, graph: bytes, manifest: Manifest, provider: str) -> None:
         ort.preload_dlls()

@@ -38,11 +38,13 @@ class OpenVinoEngine:
         threads: of the CPU.
 
     Attributes:
-        precision: "f32", "bf16" or "f16".
+        precision: "f32", "bf16" or "f16". lanes: one, a request at a time.
 
     Raises:
         ModelError: OpenVINO is not installed, or does not take the graph.
     """
+
+    lanes = 1
 
     def __init__(self, graph: bytes, manifest: Manifest, provider: str, threads: int) -> None:
         runtime = _runtime()

@@ -1,19 +1,23 @@
-"""The engine room: one core behind one open output, and the three threads that step it.
+"""The engine room: one core behind one open output, and the threads that step it.
 
-``control`` decides, ``render`` calls the generator, ``stream`` keeps held notes ahead of their playheads; the audio
-callback runs on PortAudio's own thread. A core is taken from its threads under all three locks, so what uses it may be
-changed between two steps and never within one.
+``control`` decides, ``render`` calls the generator (a thread for each of its lanes), ``stream`` keeps held notes ahead
+of their playheads; the audio callback runs on PortAudio's own thread. A core is taken from its threads under all their
+locks, so what uses it may be changed between two steps and never within one.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 
 from synth_app.adapters.audio_portaudio import PortAudioStream, choose_output, rescan
-from synth_app.adapters.niceness import ask_for_real_time
+from synth_app.adapters.generator_onnx import render_threads
+from synth_app.adapters.niceness import ask_for_real_time, keep_to_core
 from synth_app.app.compose import DELAY_BLOCKS, Core
 from synth_app.app.library import Library
 from synth_app.core.errors import DeviceError, SynthAppError
@@ -74,7 +78,8 @@ class EngineRoom:
         self._params, self._inbox, self._build, self._on_program, self._say = params, inbox, build, on_program, say
         self.changing = threading.RLock()
         self._running = True
-        self._control_lock, self._render_lock, self._stream_lock = (threading.Lock() for _ in range(3))
+        self._control_lock, self._stream_lock = threading.Lock(), threading.Lock()
+        self._lane_locks = [threading.Lock() for _ in range(render_threads(os.cpu_count() or 1))]
         self._lost_streams: list[PortAudioStream] = []  # they did not give their memory back
         self._threads: list[threading.Thread] = []
 
@@ -147,7 +152,9 @@ class EngineRoom:
 
     def _take_core(self) -> Core | None:
         """From now on no thread steps it; what the player set in it is kept."""
-        with self._control_lock, self._render_lock, self._stream_lock:
+        with ExitStack() as stack:
+            for lock in (self._control_lock, *self._lane_locks, self._stream_lock):
+                stack.enter_context(lock)
             core, self.core = self.core, None
         if core is not None:
             self._params = core.control.performer.settings
@@ -193,9 +200,10 @@ class EngineRoom:
 
     def start(self) -> None:
         """Set the threads going."""
-        for name, target in (("render", self._render_loop), ("stream", self._stream_loop),
-                             ("control", self._control_loop)):  # fmt: skip
-            thread = threading.Thread(target=target, name=name, daemon=True)
+        loops: dict[str, Callable[[], None]] = {"stream": self._stream_loop, "control": self._control_loop}
+        loops |= {f"render {lane}": partial(self._render_loop, lane) for lane in range(len(self._lane_locks))}
+        for name, loop in loops.items():
+            thread = threading.Thread(target=loop, name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -205,23 +213,25 @@ class EngineRoom:
         self._inbox.wake()
         for thread in self._threads:
             thread.join(timeout=5.0)
-
-    def _render_loop(self) -> None:
-        while self._running:
-            with self._render_lock:
-                core = self.core
-                worked = core is not None and self._render(core)
-            if not worked:
-                if core is not None:
-                    core.board.wait(CONTROL_WAIT_S)
-                else:
-                    time.sleep(CONTROL_WAIT_S)
         self.library.generator.close()
 
-    def _render(self, core: Core) -> bool:
+    def _render_loop(self, lane: int) -> None:
+        keep_to_core(lane, len(self._lane_locks))
+        while self._running:
+            with self._lane_locks[lane]:
+                core = self.core if lane < self.library.info.lanes else None
+                seen = core.board.changes if core is not None else 0
+                worked = core is not None and self._render(core, helper=lane > 0)
+            if not worked:
+                if core is not None:
+                    core.board.wait(CONTROL_WAIT_S, seen)
+                else:
+                    time.sleep(CONTROL_WAIT_S)
+
+    def _render(self, core: Core, helper: bool) -> bool:
         """One slice; a generator that fails says so, and what is cached goes on playing."""
         try:
-            return core.worker.step()
+            return core.worker.step(helper)
         except SynthAppError as error:
             self._say(str(error))
             return False

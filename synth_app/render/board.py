@@ -2,6 +2,10 @@
 
 The newest board is the only one: publishing replaces everything that was there, so nothing that is no longer wanted is
 ever rendered. Order on the board is the order of need.
+
+Several threads may take from it, one of them first, the others as its helpers. A note is given to one of them at a
+time, and while something urgent is being rendered nothing is taken that only the future needs: what is urgent has the
+processor to itself.
 """
 
 from __future__ import annotations
@@ -46,7 +50,8 @@ class DemandBoard:
         self._changed = threading.Condition()
         self._urgent: Sequence[Demand] = ()
         self._ahead: Sequence[Demand] = ()
-        self._closed = False
+        self._taken: dict[int, bool] = {}  # notes that are being worked on, by identity: whether for something urgent
+        self._changes = 0
 
     def publish(self, urgent: Sequence[Demand], ahead: Sequence[Demand] | None = None) -> None:
         """Replace the urgent demands, and those for the future unless ``None`` (control thread)."""
@@ -54,20 +59,55 @@ class DemandBoard:
             self._urgent = urgent
             if ahead is not None:
                 self._ahead = ahead
-            self._changed.notify()
+            self._note_change()
 
     def next(self) -> Demand | None:
         """What to work on next: the voice that misses something first, then the future in its order."""
         with self._changed:
-            urgent = [d for d in self._urgent if not d.met]
-            if urgent:
-                return min(urgent, key=_deadline)
-            return next((d for d in self._ahead if not d.met), None)
+            return self._next()[0]
 
-    def wait(self, timeout_s: float) -> None:
-        """Sleep until something is published (render thread)."""
+    def take(self, helper: bool = False) -> Demand | None:
+        """What to work on next, whose note nobody else is given until :meth:`give_back` (render threads).
+
+        A helper is given something only beside others.
+        """
         with self._changed:
-            self._changed.wait(timeout_s)
+            if helper and not self._taken:
+                return None
+            demand, urgent = self._next()
+            if demand is not None:
+                self._taken[id(demand.note)] = urgent
+                self._note_change()
+            return demand
+
+    def give_back(self, demand: Demand) -> None:
+        """Worked on it, met or not (render threads)."""
+        with self._changed:
+            del self._taken[id(demand.note)]
+            self._note_change()
+
+    def _next(self) -> tuple[Demand | None, bool]:
+        """The next demand, and whether it is urgent."""
+        urgent = [d for d in self._urgent if id(d.note) not in self._taken and not d.met]
+        if urgent:
+            return min(urgent, key=_deadline), True
+        if any(self._taken.values()):
+            return None, False
+        return next((d for d in self._ahead if id(d.note) not in self._taken and not d.met), None), False
+
+    @property
+    def changes(self) -> int:
+        """A count that grows with every change."""
+        return self._changes
+
+    def wait(self, timeout_s: float, seen: int) -> None:
+        """Sleep until something has changed since ``changes`` was ``seen`` (render threads)."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._changes != seen, timeout_s)
+
+    def _note_change(self) -> None:
+        self._changes += 1
+        self._changed.notify_all()
 
     def queue_length(self) -> int:
         """Demands not met yet."""

@@ -27,6 +27,7 @@ class GeneratorInfo:
         release_frame: first frame of the note's own release, by window centre (98 for a note held 3.0 s).
         phase_convention: how ``inst_freq`` is turned back into phase.
         provider: what runs it, in words for the status line ("CPU, 2 threads", "CUDA: ...", "partials (no model)").
+        lanes: how many threads may call it at a time, each for a note of its own.
     """
 
     name: str
@@ -43,6 +44,7 @@ class GeneratorInfo:
     release_frame: int
     phase_convention: PhaseConvention
     provider: str
+    lanes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Sound:
 
 
 class Generator(Protocol):
-    """Renders spectral frames from latents and pitches. Called from one thread at a time."""
+    """Renders spectral frames from latents and pitches. Called from at most ``info.lanes`` threads at a time."""
 
     @property
     def info(self) -> GeneratorInfo: ...

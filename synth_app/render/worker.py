@@ -1,7 +1,8 @@
-"""The render thread's work: slices of notes, most needed first.
+"""The render threads' work: slices of notes, most needed first.
 
 A slice at a time, so that a key struck while the keyboard is being warmed waits for one slice, not for one note. The
-worker knows notes and demands; that voices exist it does not know.
+worker knows notes and demands; that voices exist it does not know. As many threads may step it at a time as the
+generator has lanes.
 """
 
 from __future__ import annotations
@@ -37,19 +38,26 @@ class RenderWorker:
         self._board = board
         self._on_news = on_news
 
-    def step(self) -> bool:
-        """Render one slice of what is needed most; False when nothing is wanted."""
-        demand = self._board.next()
+    def step(self, helper: bool = False) -> bool:
+        """Render one slice of what is needed most; False when nothing is wanted (see :meth:`DemandBoard.take`)."""
+        demand = self._board.take(helper)
         if demand is None:
             return False
+        try:
+            self._meet(demand)
+        finally:
+            self._board.give_back(demand)
+        self._on_news()
+        return True
+
+    def _meet(self, demand: Demand) -> None:
+        """A slice of it."""
         if demand.audio:
             self._extend(demand)
         else:
             missing = demand.start + int(np.argmin(demand.note.have[demand.start : demand.stop]))
             stop = min(missing + FRAMES_SLICE, demand.stop)
             self._finisher.fetch(demand.note, self._generator, missing, stop)
-        self._on_news()
-        return True
 
     def _extend(self, demand: Demand) -> None:
         """A slice more of its audio; all of it, where a device makes a whole note as soon as a slice."""

@@ -95,12 +95,15 @@ def _slice_name(frames: tuple[int, int]) -> str:
 
 
 def _in_turns(work: dict[str, Work], setting: Setting, turns: int) -> dict[str, NDArray[np.float64]]:
-    """Milliseconds of each piece of work, each turn on a new note; one turn more goes first to warm up."""
+    """Milliseconds of each piece of work, each on a new note: what is kept from one would help the next.
+
+    One turn more goes first to warm up.
+    """
     rng = np.random.default_rng(setting.seed)
     times: dict[str, list[float]] = {name: [] for name in work}
     for turn in range(turns + 1):
-        latent, pitch = random_latents(rng, 1), rng.integers(24, 85, 1)
         for name, do in work.items():
+            latent, pitch = random_latents(rng, 1), rng.integers(24, 85, 1)
             began = time.perf_counter()
             do(latent, pitch)
             if turn:

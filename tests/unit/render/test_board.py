@@ -99,15 +99,48 @@ def test_frames_are_met_when_each_of_them_is_there(board: DemandBoard):
 
 
 def test_a_publication_ends_a_wait(board: DemandBoard):
-    waiting = threading.Event()
-
-    def wait() -> None:
-        waiting.set()
-        board.wait(60.0)
-
-    waiter = threading.Thread(target=wait)
+    seen = board.changes
+    waiter = threading.Thread(target=lambda: board.wait(60.0, seen))
     waiter.start()
-    waiting.wait(30.0)
-    while waiter.is_alive():  # it may not have begun to wait when the first publication comes
-        board.publish([])
-        waiter.join(0.01)
+    board.publish([])
+    waiter.join(30.0)
+    assert not waiter.is_alive()
+    board.wait(60.0, seen)  # what came before the wait ends it, too
+
+
+def test_a_note_is_given_to_one_at_a_time(board: DemandBoard):
+    """Two demands for one note, and one for another: the helper gets the other."""
+    one, other = _note(60), _note(61)
+    board.publish([_audio(one, deadline=0.0), Demand(one, 50, 60, False, _at(1.0)), _audio(other, deadline=2.0)])
+    first = board.take()
+    assert first is not None
+    assert first.note is one
+    second = board.take(helper=True)
+    assert second is not None
+    assert second.note is other
+    assert board.take() is None
+    board.give_back(first)
+    again = board.take()
+    assert again is not None
+    assert again.note is one
+
+
+def test_a_helper_works_beside_others_only(board: DemandBoard):
+    board.publish([_audio(_note(60), deadline=0.0), _audio(_note(61), deadline=0.0)])
+    assert board.take(helper=True) is None
+    assert board.take() is not None
+    assert board.take(helper=True) is not None
+
+
+def test_the_future_waits_while_something_urgent_is_rendered(board: DemandBoard):
+    board.publish([_audio(_note(60), deadline=0.0)], [_audio(_note(70)), _audio(_note(71))])
+    urgent = board.take()
+    assert urgent is not None
+    assert board.take(helper=True) is None
+    urgent.note.next_frame = urgent.stop
+    board.give_back(urgent)
+    ahead = board.take()
+    assert ahead is not None
+    beside = board.take(helper=True)
+    assert beside is not None
+    assert [ahead.note.key.pitch, beside.note.key.pitch] == [70, 71]
