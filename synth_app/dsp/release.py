@@ -75,7 +75,7 @@ class Release:
         frames_per_s: of the picture.
 
     Attributes:
-        frame: ``release_frame``. held: level of the last held frames, float64 ``[bins]``.
+        frame: ``release_frame``. held: level of the last held frames, float64 ``[bins]``. The rest is float32:
         even: levels of the release, evened out, ``[frames, bins]``; even_held: of the last held frames, ``[bins]``.
         difference: the release's levels over the held ones, never rising, ``[frames, bins]``.
         steps: of phase, ``[frames, bins]``. lobes: which bins belong to a peak.
@@ -101,12 +101,18 @@ class Release:
         self.held: Real = np.asarray(log_mel[release_frame - CONTEXT_FRAMES : release_frame], np.float64).mean(axis=0)
         release = np.asarray(log_mel[first:], np.float64)
         even = _even_out(np.concatenate([self.held[None], release]))
-        self.even_held, self.even = even[0], even[1:]
-        self.difference: Real = even[1:] - even[0]
-        _never_rising(self.difference)
-        self.steps: Real = np.asarray(inst_freq[first:], np.float64)
+        difference = even[1:] - even[0]
+        _never_rising(difference)
+        self.even_held, self.even = even[0].astype(np.float32), even[1:].astype(np.float32)
+        self.difference: Single = difference.astype(np.float32)
+        self.steps: Single = np.array(inst_freq[first:], np.float32)
         self.lobes = peak_lobes(release)
         self.least = -SILENCE_DB * NEPERS_PER_DB / (LONGEST_TAIL_S * frames_per_s)
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory it takes."""
+        return sum(part.nbytes for part in (self.even, self.difference, self.steps, self.lobes))
 
 
 class ReleaseTail:
@@ -180,7 +186,7 @@ def _falls(release: Release, loudest: float) -> Real:
 
     ``loudest`` is the level of the note's loudest band.
     """
-    falls = np.diff(np.minimum(release.difference, 0.0), axis=0, prepend=0.0)
+    falls = np.diff(np.minimum(release.difference, 0.0, dtype=np.float64), axis=0, prepend=0.0)
     trusted = release.even > max(_TRUSTED_LOG_MEL, loudest - _TRUSTED_DB * NEPERS_PER_DB)
     common = _common_falls(falls, trusted, np.exp(0.25 * (release.even_held - release.even_held.max())))
     fallen = np.zeros_like(release.held)
@@ -226,12 +232,12 @@ def _own_decay(release: Release, level: Real, frames_left: int | None) -> Real:
     return np.asarray(slope * frames_left**2 / (frames_left**2 + _CHORD_FRAMES**2))
 
 
-def _steps(lobes: NDArray[np.bool_], release: Release, now: NDArray[np.floating] | None) -> Real:
+def _steps(lobes: NDArray[np.bool_], release: Release, now: NDArray[np.floating] | None) -> Single:
     """Steps of phase for the release: its own, but a peak that only the level now has keeps the step it had."""
     if now is None:
         return release.steps
     gone = lobes[None] & ~release.lobes
-    return np.where(gone, np.asarray(now, np.float64), release.steps)
+    return np.where(gone, np.asarray(now, np.float32), release.steps)
 
 
 def _even_out(log_mel: Real) -> Real:

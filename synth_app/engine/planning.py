@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from synth_app.core.keys import LatentKey, NoteKey
+from synth_app.dsp.release import CONTEXT_FRAMES
 from synth_app.engine.timing import FrameClock
 from synth_app.engine.voices import EngineVoice, Phase
 from synth_app.performer.performer import Performer
@@ -13,7 +14,7 @@ from synth_app.render.cache import NoteCache
 from synth_app.render.finish import Finisher
 from synth_app.render.note import Note
 from synth_app.render.planner import Timbre, Wish, plan
-from synth_app.render.streams import RELEASE_CONTEXT, StreamWorker
+from synth_app.render.streams import StreamWorker
 
 SOON_S, LATER_S = 0.05, 0.5
 """How urgent frames are that a morph asks for, and those of a release that nobody asked for yet."""
@@ -155,7 +156,7 @@ class Planning:
             stop = self._streams.heard_until(stream) if stream and stream.released else release
             demands.append(Demand(note, 0, stop, True, lambda: start + note.available / rate))
         if voice.phase is Phase.RELEASING:
-            demands.append(Demand(stream.note if stream else note, release - RELEASE_CONTEXT, frames, False, now))
+            demands.append(Demand(stream.note if stream else note, release - CONTEXT_FRAMES, frames, False, now))
         elif not voice.waiting:
             playing = stream.note if stream else note
             demands.append(Demand(playing, self._finisher.first_frame, frames, False, lambda: now() + later))

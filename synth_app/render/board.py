@@ -24,7 +24,8 @@ class Demand:
 
     Attributes:
         start, stop: with ``audio``, decode up to ``stop`` (``start`` is ignored: audio grows from where it is);
-            otherwise have the frames ``start..stop`` at hand, for a stream.
+            otherwise have the frames ``start..stop`` at hand, for a stream, and if they reach the note's end, its
+            release.
         deadline_frame: the output frame at which a voice will miss them; ``None`` for what nobody hears yet. A voice
             that is silent until then has a deadline in the past.
     """
@@ -40,7 +41,8 @@ class Demand:
         """Whether nothing is left to do."""
         if self.audio:
             return self.note.next_frame >= self.stop
-        return self.note.has(self.start, self.stop)
+        ends = self.stop == len(self.note.have)
+        return self.note.has(self.start, self.stop) and not (ends and self.note.release is None)
 
 
 class DemandBoard:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from synth_app.core.keys import NoteKey
 from synth_app.core.shared import write_shared
+from synth_app.dsp.release import CONTEXT_FRAMES, Release
 from synth_app.render.note import AVAILABLE, FINAL, Note
 from synth_app.render.ports import DecodingGenerator, Generator, GeneratorInfo
 from synth_app.spectral.config import SpectralConfig
@@ -133,6 +134,16 @@ class Finisher:
         note.inst_freq[first:last][fresh] = frames.inst_freq[0][fresh]
         note.have[first:last] = True
         note.kept += int(np.count_nonzero(fresh))
+
+    def has_release(self, note: Note) -> bool:
+        """Whether the frames are there that its release is made of."""
+        return note.has(self.release_frame - CONTEXT_FRAMES, self.frames)
+
+    def learn_release(self, note: Note) -> bool:
+        """Have what a note says of its end at hand, before its key is let go, if its frames are; whether it is."""
+        if note.release is None and self.has_release(note):
+            note.release = Release(*note.picture(0, self.frames), self.release_frame)
+        return note.release is not None
 
     def extend(self, note: Note, generator: Generator, stop_frame: int) -> None:
         """Render and decode a note up to ``stop_frame``, and publish its new samples."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.core.keys import NoteKey
+from synth_app.dsp.release import Release
 from synth_app.spectral.streaming import StreamingDecoder
 
 AVAILABLE, FINAL = 0, 1
@@ -33,6 +34,7 @@ class Note:
         next_frame: the first spectral frame whose audio is not decoded yet.
         decoder: carries phase and overlap from one slice to the next; ``None`` before the first and after the last.
         pins: how many mixer slots hold it (control thread).
+        release: what it says of its end, once someone wanted to know (any thread, always the same).
         wanted: when it was last wanted, in planning rounds (control thread).
     """
 
@@ -49,6 +51,7 @@ class Note:
         "next_frame",
         "pins",
         "progress",
+        "release",
         "wanted",
     )
 
@@ -65,6 +68,7 @@ class Note:
         self.kept: int = 0
         self.next_frame = first_frame
         self.decoder: StreamingDecoder | None = None
+        self.release: Release | None = None
         self.pins = 0
         self.wanted = 0
         self._sizes = samples, first_frame, picture
@@ -132,4 +136,5 @@ class Note:
     def used_bytes(self) -> int:
         """Memory its rendered part takes (pages that were never written cost nothing)."""
         picture = 2 * self.kept * self.log_mel.shape[1] * self.log_mel.itemsize
-        return int(self.available * self.audio.itemsize + picture)
+        release = 0 if self.release is None else self.release.used_bytes
+        return int(self.available * self.audio.itemsize + picture + release)

@@ -46,9 +46,6 @@ PREPARE_S = 0.3
 SUSTAIN_START_FRAME = 40
 """The walk uses frames from here (1.1 s into the note) up to the release."""
 
-RELEASE_CONTEXT = 2
-"""Frames before the release frame that the release is measured against."""
-
 PLAIN_RELEASE_STEP = 1.4
 """Fall of log power a hop while the model's own release is not rendered yet: 60 dB in a third of a second."""
 
@@ -124,8 +121,6 @@ class Stream:
     walk_note: Note | None = None
     prepared: SustainWalk | None = None  # built ahead of its time, for prepared_note
     prepared_note: Note | None = None
-    release: Release | None = None  # the same, for release_note
-    release_note: Note | None = None
     tail: ReleaseTail | None = None
     level: NDArray[np.float32] | None = None  # the last frame that was decoded
     inst_freq: NDArray[np.float32] | None = None
@@ -221,7 +216,7 @@ class StreamWorker:
         if stream.chunk is None and note.next_frame < self.heard_until(stream):
             return False
         if stream.released:
-            return stream.tail is not None or self._has_release(note)
+            return stream.tail is not None or finisher.has_release(note)
         return stream.walk_note is note or note.has(finisher.first_frame, self._join)
 
     # -- the stream thread's side --------------------------------------------------------------------------------
@@ -237,7 +232,7 @@ class StreamWorker:
             if stream.chunk is not None and not stream.ended:
                 worked = self._keep_ahead(stream) or worked
         coming = sorted((s for s in streams if s.chunk is None), key=lambda s: not s.released)
-        return any(self._enter(s, s.position()) for s in coming) or any(map(self._prepare, streams)) or worked
+        return any(self._enter(s, s.position()) for s in coming) or any(map(self._prepare, coming)) or worked
 
     def _keep_ahead(self, stream: Stream) -> bool:
         edge = stream.position() + LEAD_S * self._finisher.rate_hz * stream.rate
@@ -248,29 +243,14 @@ class StreamWorker:
         return worked
 
     def _prepare(self, stream: Stream) -> bool:
-        """Build what a voice will need when its key is let go or its note runs out: one thing, and whether it did.
-
-        A chord should not have to build it all at once.
-        """
+        """Build the walk of a voice whose note will soon run out: a chord should not have to build them all at once."""
         finisher, note = self._finisher, stream.note
-        if stream.release_note is not note and stream.tail is None and self._has_release(note):
-            self._learn_release(stream)
-            return True
         soon = (self._join - finisher.lead_frames) * finisher.hop - PREPARE_S * finisher.rate_hz
-        built = stream.walk is not None or stream.prepared is not None or stream.released
-        if built or stream.position() < soon or not note.has(finisher.first_frame, self._join):
+        built = stream.prepared is not None or stream.released or stream.position() < soon
+        if built or not note.has(finisher.first_frame, self._join):
             return False
         stream.prepared, stream.prepared_note = self._walk(stream, note), note
         return True
-
-    def _has_release(self, note: Note) -> bool:
-        return note.has(self._finisher.release_frame - RELEASE_CONTEXT, self._finisher.frames)
-
-    def _learn_release(self, stream: Stream) -> Release:
-        note, finisher = stream.note, self._finisher
-        stream.release = Release(*note.picture(0, finisher.frames), finisher.release_frame)
-        stream.release_note = note
-        return stream.release
 
     def _walk(self, stream: Stream, note: Note) -> SustainWalk:
         prepared, stream.prepared = stream.prepared, None
@@ -366,10 +346,8 @@ class StreamWorker:
         """A frame of the model's own release, or of a plain one until the model's is rendered."""
         assert stream.level is not None and stream.inst_freq is not None
         note = stream.note
-        if stream.tail is None and self._has_release(note):
-            known = stream.release if stream.release_note is note else None
-            release = known or self._learn_release(stream)
-            stream.tail = ReleaseTail(stream.level, release, stream.inst_freq, stream.frame - 1, rng=stream.rng)
+        if stream.tail is None and self._finisher.learn_release(note) and note.release is not None:
+            stream.tail = ReleaseTail(stream.level, note.release, stream.inst_freq, stream.frame - 1, rng=stream.rng)
         if stream.tail is not None:
             log_mel, inst_freq, done = stream.tail.next(1)
             return log_mel, inst_freq, done

@@ -54,10 +54,13 @@ class RenderWorker:
         """A slice of it."""
         if demand.audio:
             self._extend(demand)
-        else:
-            missing = demand.start + int(np.argmin(demand.note.have[demand.start : demand.stop]))
-            stop = min(missing + FRAMES_SLICE, demand.stop)
-            self._finisher.fetch(demand.note, self._generator, missing, stop)
+            return
+        lacking = np.flatnonzero(~demand.note.have[demand.start : demand.stop])
+        if len(lacking):
+            first = demand.start + int(lacking[0])
+            self._finisher.fetch(demand.note, self._generator, first, min(first + FRAMES_SLICE, demand.stop))
+        if demand.stop == self._finisher.frames:
+            self._finisher.learn_release(demand.note)
 
     def _extend(self, demand: Demand) -> None:
         """A slice more of its audio; all of it, where a device makes a whole note as soon as a slice."""
