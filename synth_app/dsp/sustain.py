@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.dsp.peaks import peak_lobes
-from synth_app.dsp.trend import NEPERS_PER_DB, audibility, fit_trend
+from synth_app.dsp.trend import NEPERS_PER_DB, Trend, audibility, fit_trend
 from synth_app.dsp.wander import Wander
 
 Single = NDArray[np.float32]
@@ -52,21 +52,28 @@ def _compiled(function: Any) -> Any:
     return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
 
 
-class SustainWalk:
-    """Continues one held note for as long as it is asked to. Deterministic for a given ``rng``.
+class Sustain:
+    """What there is to walk on in a note's picture: most of the work, done beforehand.
 
     Args:
-        log_mel: natural log of mel power, ``[frames, bins]``: the note from its first frame on, at least up to
+        log_mel: natural log of mel power of the note, ``[frames, bins]``, from its first frame on, at least up to
             ``last_frame``.
         inst_freq: units of pi a hop, same shape.
         first_frame, last_frame: the held frames to walk on, half-open: after the attack, and before the release is
             seen (its window looks 64 ms ahead, so some three frames before the release frame).
-        rng: draws the path and the fresh phases.
         frames_per_s: of the picture.
+
+    Attributes:
+        trend: of the held frames. steps: of phase, float32 ``[frames, bins]``; lobes: which belong to a peak.
+        spread: random step of phase of each band. distances: how unlike the held frames are, ``[frames, frames]``.
+        last_level: of the last held frame, ``[bins]``. loudest: log-mel of the loudest band up to there.
+        heard: the bands that are. limit: RMS over those of the greatest change from frame to frame but for a hundredth.
 
     Raises:
         ValueError: when the shapes differ or there are fewer than 8 held frames.
     """
+
+    __slots__ = ("distances", "heard", "last_level", "limit", "lobes", "loudest", "spread", "steps", "trend")
 
     def __init__(
         self,
@@ -74,17 +81,45 @@ class SustainWalk:
         inst_freq: NDArray[np.floating],
         first_frame: int,
         last_frame: int,
-        rng: np.random.Generator,
         frames_per_s: float = FRAMES_PER_S,
     ) -> None:
+        if log_mel.shape != inst_freq.shape or log_mel.ndim != 2:
+            raise ValueError(f"expected two [frames, bins], got {log_mel.shape} and {inst_freq.shape}")
+        self.trend = fit_trend(log_mel, first_frame, last_frame, frames_per_s)
+        self.steps: Single = np.array(inst_freq[first_frame:last_frame], np.float32)
+        self.lobes = peak_lobes(log_mel[first_frame:last_frame])
+        turns = _phasors(self.steps)
+        self.spread: Real = _FRESH * _circular_spread(turns)
+        self.last_level: Real = np.array(log_mel[last_frame - 1], np.float64)
+        self.loudest = float(log_mel[:last_frame].max())
+        self.heard = audibility(self.trend.mean, self.loudest) > 0.0
+        if not self.heard.any():  # the note has died: all of it is as quiet
+            self.heard[:] = True
+        held = np.asarray(log_mel[first_frame:last_frame], np.float64)[:, self.heard]
+        self.limit = float(np.percentile(np.sqrt(np.square(np.diff(held, axis=0)).mean(axis=1)), 99))
+        self.distances = _distances(self.trend, turns)
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory it takes."""
+        return self.trend.residual.nbytes + self.steps.nbytes + self.lobes.nbytes + self.distances.nbytes
+
+
+class SustainWalk:
+    """Continues one held note for as long as it is asked to. Deterministic for a given ``rng``.
+
+    Args:
+        sustain: of the note.
+        rng: draws the path and the fresh phases.
+    """
+
+    def __init__(self, sustain: Sustain, rng: np.random.Generator) -> None:
         self._rng = rng
-        self._span = first_frame, last_frame
-        self._frames_per_s = frames_per_s
-        self._loudest = -np.inf
-        self._load(log_mel, inst_freq)
-        self._wander = Wander(self._distances(), rng)
-        bins = log_mel.shape[1]
-        self._level = np.array(log_mel[last_frame - 1], np.float64)
+        self._sustain, self._trend = sustain, sustain.trend
+        self._loudest = sustain.loudest
+        self._wander = Wander(sustain.distances, rng)
+        self._level = sustain.last_level.copy()
+        bins = len(self._level)
         self._fallen = np.zeros(bins)
         # The believed line and the fitted one meet in the middle of the frames, not where the walk begins.
         self._texture = self._trend.residual[-1].copy()
@@ -104,23 +139,25 @@ class SustainWalk:
             self._go_on()
             fresh = self._rng.random(len(self._level), np.float32)
             place, left = self._wander.position, _share_left(self._age)
-            limit = np.inf if self._changing else self._limit
+            held = self._sustain
+            limit = np.inf if self._changing else held.limit
             _emit_level(
-                self._trend.end, self._trend.decay, self._trend.residual[place], self._offset, left, self._heard, limit,
+                self._trend.end, self._trend.decay, self._trend.residual[place], self._offset, left, held.heard, limit,
                 self._fallen, self._lag, self._texture, self._level, log_mel[frame],
             )  # fmt: skip
             _emit_step(
-                self._step(place), self._turn, left, self._lobes[place], self._spread, fresh, inst_freq[frame]
+                self._step(place), self._turn, left, held.lobes[place], held.spread, fresh, inst_freq[frame]
             )  # fmt: skip
         return log_mel, inst_freq
 
-    def follow(self, log_mel: NDArray[np.floating], inst_freq: NDArray[np.floating]) -> None:
-        """Go on, from the next frame, on other frames: the same note after a morph. Arguments as for the class.
+    def follow(self, sustain: Sustain) -> None:
+        """Go on, from the next frame, on as many other frames: the same note after a morph.
 
         The place on the path and the fall so far are kept; the change of level is spread over a few frames.
         """
-        self._load(log_mel, inst_freq)
-        self._wander.retie(self._distances())
+        self._sustain, self._trend = sustain, sustain.trend
+        self._loudest = max(self._loudest, sustain.loudest)
+        self._wander.retie(sustain.distances)
         self._texture = self._level - self._trend.end - self._fallen
         self._lag[:] = 0.0
         self._offset = self._texture - self._trend.residual[self._wander.position]
@@ -143,34 +180,10 @@ class SustainWalk:
         """By how much each band goes on falling, nepers of power a frame, ``[bins]``, never above 0."""
         return self._trend.decay
 
-    def _load(self, log_mel: NDArray[np.floating], inst_freq: NDArray[np.floating]) -> None:
-        first, last = self._span
-        if log_mel.shape != inst_freq.shape or log_mel.ndim != 2:
-            raise ValueError(f"expected two [frames, bins], got {log_mel.shape} and {inst_freq.shape}")
-        self._trend = fit_trend(log_mel, first, last, self._frames_per_s)
-        self._steps = np.asarray(inst_freq[first:last], np.float64)
-        self._lobes = peak_lobes(log_mel[first:last])
-        self._turns = _phasors(self._steps)
-        self._spread = _FRESH * _circular_spread(self._turns)
-        self._loudest = max(self._loudest, float(log_mel[:last].max()))
-        self._heard = audibility(self._trend.mean, self._loudest) > 0.0
-        if not self._heard.any():  # the note has died: all of it is as quiet
-            self._heard[:] = True
-        steps = np.diff(np.asarray(log_mel[first:last], np.float64)[:, self._heard], axis=0)
-        self._limit = float(np.percentile(np.sqrt(np.square(steps).mean(axis=1)), 99))
-
-    def _distances(self) -> Real:
-        """How unlike the held frames are, ``[frames, frames]``: what is heard of their levels, and their steps."""
-        heard = audibility(self._trend.mean, float(self._trend.mean.max()))
-        levels = (self._trend.residual * np.sqrt(heard)).astype(np.float32)
-        amplitude = np.exp(0.25 * (self._trend.mean - self._trend.mean.max())).astype(np.float32)
-        turns = np.concatenate([part * amplitude for part in self._turns], axis=1)
-        return _mean_one(_distance(levels)) + _mean_one(_distance(turns))
-
     def _step(self, position: int) -> Real:
         """The step of phase into a frame from where the path came: backwards it is the step out of it."""
-        row: Real = self._steps[position if self._wander.forward else min(position + 1, len(self._steps) - 1)]
-        return row
+        steps = self._sustain.steps
+        return np.asarray(steps[position if self._wander.forward else min(position + 1, len(steps) - 1)], np.float64)
 
     def _go_on(self) -> None:
         """Take the next place on the path and, after a jump, carry over what differs."""
@@ -193,9 +206,18 @@ def _share_left(age: float) -> float:
     return 1.0 - x * x * (3.0 - 2.0 * x)
 
 
-def _phasors(steps: Real) -> tuple[Single, Single]:
+def _distances(trend: Trend, turns: tuple[Single, Single]) -> Real:
+    """How unlike frames are, ``[frames, frames]``: what is heard of their levels, and their steps."""
+    heard = audibility(trend.mean, float(trend.mean.max()))
+    levels = (trend.residual * np.sqrt(heard)).astype(np.float32)
+    amplitude = np.exp(0.25 * (trend.mean - trend.mean.max())).astype(np.float32)
+    weighed = np.concatenate([part * amplitude for part in turns], axis=1)
+    return _mean_one(_distance(levels)) + _mean_one(_distance(weighed))
+
+
+def _phasors(steps: Single) -> tuple[Single, Single]:
     """Cosine and sine of steps of phase given in units of pi."""
-    angle = (steps * np.pi).astype(np.float32)
+    angle = (steps * np.float64(np.pi)).astype(np.float32)
     return np.cos(angle), np.sin(angle)
 
 

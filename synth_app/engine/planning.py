@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from synth_app.core.keys import LatentKey, NoteKey
 from synth_app.dsp.release import CONTEXT_FRAMES
@@ -155,23 +156,26 @@ class Planning:
             start = voice.due_frame if voice.waiting else voice.start_frame
             stop = self._streams.heard_until(stream) if stream and stream.released else release
             demands.append(Demand(note, 0, stop, True, lambda: start + note.available / rate))
+        first_frame, end = self._finisher.first_frame, release - CONTEXT_FRAMES
         if voice.phase is Phase.RELEASING:
-            demands.append(Demand(stream.note if stream else note, release - CONTEXT_FRAMES, frames, False, now))
+            demands.append(Demand(stream.note if stream else note, end, frames, False, now, release=True))
         elif not voice.waiting:
             playing = stream.note if stream else note
-            demands.append(Demand(playing, self._finisher.first_frame, frames, False, lambda: now() + later))
+            due = partial(_after, now, later)
+            demands.append(Demand(playing, first_frame, frames, False, due, release=True, sustain=True))
         if stream is not None and stream.chunk is not None and stream.walk is None:
             taken, left = stream, self._streams.left  # it may have taken over early: what comes next is what it lacks
             stop = min(release, stream.release_frame) if stream.released else release
             demands.append(Demand(stream.note, stream.frame, stop, False, lambda: now() + left(taken) / rate))
         if stream is not None and stream.target is not None and stream.tail is None:
-            at = self._streams.needed_from(stream)
+            target, at = stream.target, self._streams.needed_from(stream)
             at_once, first = min(at + FOLLOW_AT_ONCE, release), min(at + FOLLOW_FRAMES, release)
-            if not self._streams.usable(stream, stream.target):
-                demands.append(Demand(stream.target, at, at_once, False, lambda: now() + 0.5 * soon))
-            demands.append(Demand(stream.target, at, first, False, lambda: now() + soon))
-            demands.append(Demand(stream.target, at, release, False, lambda: now() + 2 * soon))
-            demands.append(Demand(stream.target, release, frames, False, lambda: now() + later))
+            usable = partial(self._streams.usable, stream, target)
+            walks = at == first_frame
+            demands.append(Demand(target, at, at_once, False, partial(_after, now, 0.5 * soon), enough=usable))
+            demands.append(Demand(target, at, first, False, partial(_after, now, soon)))
+            demands.append(Demand(target, at, release, False, partial(_after, now, 2 * soon), sustain=walks))
+            demands.append(Demand(target, end, frames, False, partial(_after, now, later), release=True))
         return demands
 
     def ready(self, note: Note, samples: float) -> bool:
@@ -190,3 +194,7 @@ class Planning:
                 ready = sum(self.ready(note, samples) for note in family.values())
             self._warm = ready / (wants.highest_pitch - wants.lowest_pitch + 1)
         return self._warm
+
+
+def _after(now: Callable[[], float], frames: float) -> float:
+    return now() + frames

@@ -24,8 +24,9 @@ class Demand:
 
     Attributes:
         start, stop: with ``audio``, decode up to ``stop`` (``start`` is ignored: audio grows from where it is);
-            otherwise have the frames ``start..stop`` at hand, for a stream, and if they reach the note's end, its
-            release.
+            otherwise have the frames ``start..stop`` at hand, for a stream.
+        release, sustain: and of those frames what the note says of its end, and of how it goes on.
+        enough: says whether less will do by now.
         deadline_frame: the output frame at which a voice will miss them; ``None`` for what nobody hears yet. A voice
             that is silent until then has a deadline in the past.
     """
@@ -35,14 +36,20 @@ class Demand:
     stop: int
     audio: bool = True
     deadline_frame: Callable[[], float] | None = None
+    release: bool = False
+    sustain: bool = False
+    enough: Callable[[], bool] | None = None
 
     @property
     def met(self) -> bool:
         """Whether nothing is left to do."""
+        note = self.note
         if self.audio:
-            return self.note.next_frame >= self.stop
-        ends = self.stop == len(self.note.have)
-        return self.note.has(self.start, self.stop) and not (ends and self.note.release is None)
+            return note.next_frame >= self.stop
+        if self.enough is not None and self.enough():
+            return True
+        unlearnt = (self.release and note.release is None) or (self.sustain and note.sustain is None)
+        return note.has(self.start, self.stop) and not unlearnt
 
 
 class DemandBoard:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from synth_app.core.keys import NoteKey
 from synth_app.core.shared import write_shared
-from synth_app.dsp.release import CONTEXT_FRAMES, Release
+from synth_app.dsp.release import CONTEXT_FRAMES, SMEAR_FRAMES, Release
+from synth_app.dsp.sustain import Sustain
 from synth_app.render.note import AVAILABLE, FINAL, Note
 from synth_app.render.ports import DecodingGenerator, Generator, GeneratorInfo
 from synth_app.spectral.config import SpectralConfig
@@ -25,7 +26,9 @@ FIRST_SLICE_FRAMES = 7
 """Frames 3..10 hold the first 128 ms of sound."""
 
 SLICE_FRAMES = 16
-LATER_SLICE_FRAMES = 32
+
+SUSTAIN_START_FRAME = 40
+"""A held note is walked on from here (1.1 s into it) up to the release."""
 
 
 def decoding_factor(model_rate_hz: int, device_rate_hz: int) -> int:
@@ -81,6 +84,11 @@ class Finisher:
         return self._info.release_frame
 
     @property
+    def join_frame(self) -> int:
+        """The first frame before the release whose window already sees it: up to here a note is held."""
+        return self._info.release_frame - SMEAR_FRAMES
+
+    @property
     def hop(self) -> int:
         """Samples of a hop at the decoding rate."""
         return self._config.hop_samples * self._factor
@@ -111,11 +119,10 @@ class Finisher:
         self.finish_at_once(whole, generator)
 
     def next_stop(self, note: Note) -> int:
-        """Where the note's next slice ends. Slices grow: the first must be soon, the later ones cheap."""
+        """Where the note's next slice ends. The first must be soon; no later one may keep a struck key waiting."""
         if note.next_frame < self.first_stop:
             return self.first_stop
-        size = SLICE_FRAMES if note.next_frame < 40 else LATER_SLICE_FRAMES
-        return min(note.next_frame + size, self._info.frames)
+        return min(note.next_frame + SLICE_FRAMES, self._info.frames)
 
     def samples_after(self, frames: int) -> int:
         """Samples that are final once frames up to (not including) ``frames`` are rendered."""
@@ -144,6 +151,13 @@ class Finisher:
         if note.release is None and self.has_release(note):
             note.release = Release(*note.picture(0, self.frames), self.release_frame)
         return note.release is not None
+
+    def learn_sustain(self, note: Note) -> bool:
+        """The same of what there is to walk on in a note that is held beyond its own sustain."""
+        if note.sustain is None and note.has(self.first_frame, self.join_frame):
+            picture = note.picture(0, self.join_frame)
+            note.sustain = Sustain(*picture, SUSTAIN_START_FRAME, self.join_frame)
+        return note.sustain is not None
 
     def extend(self, note: Note, generator: Generator, stop_frame: int) -> None:
         """Render and decode a note up to ``stop_frame``, and publish its new samples."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from synth_app.core.keys import NoteKey
 from synth_app.dsp.release import Release
+from synth_app.dsp.sustain import Sustain
 from synth_app.spectral.streaming import StreamingDecoder
 
 AVAILABLE, FINAL = 0, 1
@@ -34,7 +35,8 @@ class Note:
         next_frame: the first spectral frame whose audio is not decoded yet.
         decoder: carries phase and overlap from one slice to the next; ``None`` before the first and after the last.
         pins: how many mixer slots hold it (control thread).
-        release: what it says of its end, once someone wanted to know (any thread, always the same).
+        release, sustain: what it says of its end, and of how it goes on, once someone wanted to know (any thread,
+            always the same).
         wanted: when it was last wanted, in planning rounds (control thread).
     """
 
@@ -52,6 +54,7 @@ class Note:
         "pins",
         "progress",
         "release",
+        "sustain",
         "wanted",
     )
 
@@ -69,6 +72,7 @@ class Note:
         self.next_frame = first_frame
         self.decoder: StreamingDecoder | None = None
         self.release: Release | None = None
+        self.sustain: Sustain | None = None
         self.pins = 0
         self.wanted = 0
         self._sizes = samples, first_frame, picture
@@ -136,5 +140,5 @@ class Note:
     def used_bytes(self) -> int:
         """Memory its rendered part takes (pages that were never written cost nothing)."""
         picture = 2 * self.kept * self.log_mel.shape[1] * self.log_mel.itemsize
-        release = 0 if self.release is None else self.release.used_bytes
-        return int(self.available * self.audio.itemsize + picture + release)
+        learnt = sum(known.used_bytes for known in (self.release, self.sustain) if known is not None)
+        return int(self.available * self.audio.itemsize + picture + learnt)

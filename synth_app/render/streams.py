@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from synth_app.core.shared import write_shared
 from synth_app.dsp.release import Release, ReleaseTail
-from synth_app.dsp.sustain import SustainWalk
+from synth_app.dsp.sustain import Sustain, SustainWalk
 from synth_app.render.finish import Finisher
 from synth_app.render.note import AVAILABLE, FINAL, Note
 from synth_app.spectral.streaming import StreamingDecoder
@@ -40,20 +40,11 @@ than the lead, since a bend just after the wish shortens that."""
 EARLY_FRAMES = 2
 """A stream that goes on where its note runs out may begin so much before it is due: nothing is lost by it."""
 
-PREPARE_S = 0.3
-"""So long before its note runs out, a held voice's walk is built."""
-
-SUSTAIN_START_FRAME = 40
-"""The walk uses frames from here (1.1 s into the note) up to the release."""
-
 PLAIN_RELEASE_STEP = 1.4
 """Fall of log power a hop while the model's own release is not rendered yet: 60 dB in a third of a second."""
 
 SILENT_LOG_MEL = -12.0
 """Log mel power of silence (the picture's floor is -13.8)."""
-
-SMEAR_FRAMES = 2
-"""Frames before the release frame that its window already smears."""
 
 
 class Chunk:
@@ -119,8 +110,6 @@ class Stream:
     chunk: Chunk | None = None
     walk: SustainWalk | None = None
     walk_note: Note | None = None
-    prepared: SustainWalk | None = None  # built ahead of its time, for prepared_note
-    prepared_note: Note | None = None
     tail: ReleaseTail | None = None
     level: NDArray[np.float32] | None = None  # the last frame that was decoded
     inst_freq: NDArray[np.float32] | None = None
@@ -141,7 +130,7 @@ class StreamWorker:
     def __init__(self, finisher: Finisher, on_chunk: Callable[[int, Chunk], None], *, late: bool = True) -> None:
         self._finisher = finisher
         self._on_chunk = on_chunk
-        self._join = finisher.release_frame - SMEAR_FRAMES
+        self._join = finisher.join_frame
         self._streams: dict[int, Stream] = {}
         self._late = late
         self.held = 0
@@ -152,7 +141,7 @@ class StreamWorker:
         rng = np.random.default_rng(0)
         frames, bins = self._finisher.picture
         log_mel, inst_freq = rng.uniform(-1.0, 1.0, (2, frames, bins)).astype(np.float32)
-        SustainWalk(log_mel, inst_freq, SUSTAIN_START_FRAME, self._join, rng).next(1)
+        SustainWalk(Sustain(log_mel, inst_freq, 0, self._join), rng).next(1)
         ReleaseTail(log_mel[0], Release(log_mel, inst_freq, self._finisher.release_frame)).next(1)
 
     # -- the control thread's side -------------------------------------------------------------------------------
@@ -232,7 +221,7 @@ class StreamWorker:
             if stream.chunk is not None and not stream.ended:
                 worked = self._keep_ahead(stream) or worked
         coming = sorted((s for s in streams if s.chunk is None), key=lambda s: not s.released)
-        return any(self._enter(s, s.position()) for s in coming) or any(map(self._prepare, coming)) or worked
+        return any(self._enter(s, s.position()) for s in coming) or worked
 
     def _keep_ahead(self, stream: Stream) -> bool:
         edge = stream.position() + LEAD_S * self._finisher.rate_hz * stream.rate
@@ -241,24 +230,6 @@ class StreamWorker:
             self._advance(stream)
             worked = True
         return worked
-
-    def _prepare(self, stream: Stream) -> bool:
-        """Build the walk of a voice whose note will soon run out: a chord should not have to build them all at once."""
-        finisher, note = self._finisher, stream.note
-        soon = (self._join - finisher.lead_frames) * finisher.hop - PREPARE_S * finisher.rate_hz
-        built = stream.prepared is not None or stream.released or stream.position() < soon
-        if built or not note.has(finisher.first_frame, self._join):
-            return False
-        stream.prepared, stream.prepared_note = self._walk(stream, note), note
-        return True
-
-    def _walk(self, stream: Stream, note: Note) -> SustainWalk:
-        prepared, stream.prepared = stream.prepared, None
-        if prepared is not None and stream.prepared_note is note:
-            return prepared
-        # Chance of its own: whether a walk was built ahead must not change what follows.
-        rng = copy.deepcopy(stream.rng).spawn(1)[0]
-        return SustainWalk(*note.picture(0, self._join), SUSTAIN_START_FRAME, self._join, rng)
 
     def _enter(self, stream: Stream, position: float) -> bool:
         """Position a decoder where the voice will leave its note; False while that is too early or not rendered."""
@@ -324,11 +295,12 @@ class StreamWorker:
             stream.target = None
         if stream.frame < self._join and stream.walk is None and note.has(stream.frame, stream.frame + 1):
             return *note.picture(stream.frame, stream.frame + 1), False
-        if stream.walk_note is not note and note.has(self._finisher.first_frame, self._join):
+        if stream.walk_note is not note and self._finisher.learn_sustain(note) and note.sustain is not None:
             if stream.walk is None:
-                stream.walk = self._walk(stream, note)
+                # Chance of its own: what the release draws must not depend on how long the walk was.
+                stream.walk = SustainWalk(note.sustain, copy.deepcopy(stream.rng).spawn(1)[0])
             else:
-                stream.walk.follow(*note.picture(0, self._join))
+                stream.walk.follow(note.sustain)
             stream.walk_note = note
         if stream.walk is not None:
             return *stream.walk.next(1), stream.walk.silent
@@ -338,9 +310,11 @@ class StreamWorker:
         return stream.level[None], stream.inst_freq[None], False  # held until there is more to go on from
 
     def usable(self, stream: Stream, note: Note) -> bool:
-        """Whether a target's frames are there: the next few, or all that a walk needs."""
+        """Whether a target's frames are there: the next few, or all that a walk needs, looked through."""
         at = self.needed_from(stream)
-        return note.has(at, self._join if at == self._finisher.first_frame else min(at + 3, self._join))
+        if at == self._finisher.first_frame:
+            return note.sustain is not None
+        return note.has(at, min(at + 3, self._join))
 
     def _release_frame(self, stream: Stream) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
         """A frame of the model's own release, or of a plain one until the model's is rendered."""

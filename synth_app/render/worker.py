@@ -59,8 +59,10 @@ class RenderWorker:
         if len(lacking):
             first = demand.start + int(lacking[0])
             self._finisher.fetch(demand.note, self._generator, first, min(first + FRAMES_SLICE, demand.stop))
-        if demand.stop == self._finisher.frames:
+        if demand.release:
             self._finisher.learn_release(demand.note)
+        if demand.sustain:
+            self._finisher.learn_sustain(demand.note)
 
     def _extend(self, demand: Demand) -> None:
         """A slice more of its audio; all of it, where a device makes a whole note as soon as a slice."""

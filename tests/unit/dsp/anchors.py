@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from synth_app.adapters.generator_onnx import OnnxGenerator
 from synth_app.dsp import figures
-from synth_app.dsp.sustain import SustainWalk
+from synth_app.dsp.sustain import Sustain, SustainWalk
 from synth_app.spectral.mel import mel_table
 from synth_app.spectral.streaming import StreamingDecoder
 
@@ -84,7 +84,7 @@ def hold(name: str, pitch: int, note: Note) -> Held:
 
 def carried_on(note: Note, seed: int) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]:
     """The frames of a walk and the whole sound, from the note's start on."""
-    walk = SustainWalk(note.log_mel, note.inst_freq, FIRST, LAST, np.random.default_rng(seed))
+    walk = SustainWalk(Sustain(note.log_mel, note.inst_freq, FIRST, LAST), np.random.default_rng(seed))
     frames = walk.next(round(HELD_S * RATE_HZ / HOP) - LAST + CONFIG.pad_hops)
     return frames, np.concatenate([note.play(LAST), note.decoder_at(LAST).push(*frames)])
 

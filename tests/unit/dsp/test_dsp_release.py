@@ -7,7 +7,7 @@ import pytest
 
 from synth_app.dsp import figures
 from synth_app.dsp.release import CONTEXT_FRAMES, LONGEST_TAIL_S, SILENT_LOG_MEL, Release, ReleaseTail, _never_rising
-from synth_app.dsp.sustain import SustainWalk
+from synth_app.dsp.sustain import Sustain, SustainWalk
 from synth_app.dsp.trend import NEPERS_PER_DB
 
 from .conftest import FIRST, HOP, LAST, LEAD, RATE_HZ, RELEASE, Note, middle_of, start_of
@@ -145,7 +145,7 @@ def test_a_peak_that_the_release_does_not_have_keeps_its_step(notes: dict[str, N
 
 def test_out_of_a_walk(notes: dict[str, Note]) -> None:
     note = notes["struck"]
-    walk = SustainWalk(note.log_mel, note.inst_freq, FIRST, LAST, np.random.default_rng(0))
+    walk = SustainWalk(Sustain(note.log_mel, note.inst_freq, FIRST, LAST), np.random.default_rng(0))
     log_mel, inst_freq = walk.next(60)
     tail = ReleaseTail(walk.level, release_of(note), inst_freq[-1], LAST + 59, note.loudest)
     played, _ = all_of(tail)

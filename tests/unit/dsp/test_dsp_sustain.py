@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synth_app.dsp import figures
-from synth_app.dsp.sustain import SILENCE_DB, SustainWalk
+from synth_app.dsp.sustain import SILENCE_DB, Sustain, SustainWalk
 from synth_app.dsp.trend import NEPERS_PER_DB
 
 from .conftest import FIRST, HOP, LAST, RATE_HZ, Note, middle_of, start_of
@@ -16,7 +16,7 @@ LONG_FRAMES = round(30.0 * RATE_HZ / HOP) - LAST
 
 
 def walk(note: Note, seed: int = 1) -> SustainWalk:
-    return SustainWalk(note.log_mel, note.inst_freq, FIRST, LAST, np.random.default_rng(seed))
+    return SustainWalk(Sustain(note.log_mel, note.inst_freq, FIRST, LAST), np.random.default_rng(seed))
 
 
 def carried_on(note: Note, log_mel: np.ndarray, inst_freq: np.ndarray) -> np.ndarray:
@@ -123,7 +123,7 @@ def test_follow_changes_the_note_within_a_few_frames_and_without_a_step(notes: d
     one, other = notes["bowed"], notes["breathy"]
     changing = walk(one)
     before, _ = changing.next(50)
-    changing.follow(other.log_mel, other.inst_freq)
+    changing.follow(Sustain(other.log_mel, other.inst_freq, FIRST, LAST))
     after, _ = changing.next(20)
     gap = np.sqrt(np.square(other.held[0].mean(axis=0) - before[-1]).mean())
     left = np.sqrt(np.square(other.held[0].mean(axis=0) - after).mean(axis=1))
@@ -137,10 +137,10 @@ def test_follow_changes_the_note_within_a_few_frames_and_without_a_step(notes: d
 def test_shapes_and_spans_are_checked(notes: dict[str, Note]) -> None:
     note, rng = notes["bowed"], np.random.default_rng(0)
     with pytest.raises(ValueError, match="too few"):
-        SustainWalk(note.log_mel, note.inst_freq, 90, 96, rng)
+        SustainWalk(Sustain(note.log_mel, note.inst_freq, 90, 96), rng)
     with pytest.raises(ValueError, match="expected two"):
-        SustainWalk(note.log_mel, note.inst_freq[:50], FIRST, LAST, rng)
-    SustainWalk(note.log_mel[:LAST], note.inst_freq[:LAST], LAST - 8, LAST, rng).next(100)
+        SustainWalk(Sustain(note.log_mel, note.inst_freq[:50], FIRST, LAST), rng)
+    SustainWalk(Sustain(note.log_mel[:LAST], note.inst_freq[:LAST], LAST - 8, LAST), rng).next(100)
 
 
 # -- what is heard -------------------------------------------------------------------------------------------------
@@ -168,7 +168,11 @@ def test_thirty_seconds_sound_like_the_first_three(notes: dict[str, Note], name:
 def test_a_decoder_enters_at_any_frame_with_nothing_to_hear(notes: dict[str, Note], name: str, frame: int) -> None:
     """The recipe in ``sustain``: skip or push the note up to a frame, then push the walk."""
     note = notes[name]
-    held = SustainWalk(note.log_mel, note.inst_freq, FIRST, frame, np.random.default_rng(3)) if frame > 50 else None
+    held = (
+        SustainWalk(Sustain(note.log_mel, note.inst_freq, FIRST, frame), np.random.default_rng(3))
+        if frame > 50
+        else None
+    )
     frames = held.next(60) if held else (note.log_mel[FIRST:frame], note.inst_freq[FIRST:frame])
     skipped = np.concatenate([note.play(frame), note.decoder_at(frame).push(*frames)])
     pushed = note.blank.fork()

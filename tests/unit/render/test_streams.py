@@ -168,7 +168,10 @@ def test_a_note_in_its_walk_follows_too(finisher: Finisher, whole_note: NewNote)
     band = Band(finisher, [loud])
     band.play(4.0)
     band.listeners[0].stream.target = soft
+    band.play(0.3)
+    assert band.listeners[0].stream.target is soft, "nobody has looked through it yet"
     at = band.listeners[0].position
+    assert finisher.learn_sustain(soft)
     band.play(0.6)
     wave = band.listeners[0].wave
     assert _rms_db(wave[-4800:]) == pytest.approx(_rms_db(wave[at - 4800 : at]) - 12.0, abs=0.5)
