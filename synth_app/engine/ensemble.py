@@ -284,9 +284,14 @@ class Ensemble:
             self._planning.voices_changed = True
 
     def _end_dry_voices(self, now_frame: int) -> None:
-        """End what will not be missed: a release that ran out of sound, a short note that never got any."""
+        """End what will not be missed: a release that ran out of sound, a short note that never got any.
+
+        A stream that is late is waited for: its release is not over.
+        """
         for voice in self.voices:
-            if voice.phase is Phase.RELEASING and self.stage.dry(voice.slot, voice.voice_id):
+            stream = self.streams.get(voice.voice_id)
+            coming = stream is not None and stream.chunk is not None and not stream.ended
+            if voice.phase is Phase.RELEASING and not coming and self.stage.dry(voice.slot, voice.voice_id):
                 self.kill(voice.voice_id, AT_ONCE)
             elif voice.phase is Phase.LATCHED and voice.stand_in < 0:
                 let_go = voice.due_frame + voice.held_frames

@@ -16,6 +16,7 @@ Streams are stepped by a thread of their own: a frame costs it a fraction of a m
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ from synth_app.dsp.sustain import Sustain, SustainWalk
 from synth_app.render.finish import Finisher
 from synth_app.render.note import AVAILABLE, FINAL, Note
 from synth_app.spectral.streaming import StreamingDecoder
+
+log = logging.getLogger(__name__)
 
 CHUNK_S = 4.0
 LEAD_S = 0.012
@@ -219,9 +222,18 @@ class StreamWorker:
         worked = False
         for stream in streams:
             if stream.chunk is not None and not stream.ended:
-                worked = self._keep_ahead(stream) or worked
-        coming = sorted((s for s in streams if s.chunk is None), key=lambda s: not s.released)
-        return any(self._enter(s, s.position()) for s in coming) or worked
+                worked = self._guarded(stream, self._keep_ahead) or worked
+        coming = sorted((s for s in streams if s.chunk is None and not s.ended), key=lambda s: not s.released)
+        return any(self._guarded(s, self._enter) for s in coming) or worked
+
+    def _guarded(self, stream: Stream, work: Callable[[Stream], bool]) -> bool:
+        """Work on a stream; what goes wrong with one ends that one, and no other."""
+        try:
+            return work(stream)
+        except Exception:
+            log.exception("a stream of %s ended early", stream.note.key)
+            stream.ended = True
+            return True
 
     def _keep_ahead(self, stream: Stream) -> bool:
         edge = stream.position() + LEAD_S * self._finisher.rate_hz * stream.rate
@@ -231,10 +243,10 @@ class StreamWorker:
             worked = True
         return worked
 
-    def _enter(self, stream: Stream, position: float) -> bool:
+    def _enter(self, stream: Stream) -> bool:
         """Position a decoder where the voice will leave its note; False while that is too early or not rendered."""
         finisher, note = self._finisher, stream.note
-        soonest = self.frame_after(stream, position, ENTER_LEAD_S)
+        soonest = self.frame_after(stream, stream.position(), ENTER_LEAD_S)
         frame = max(soonest, self._wish(stream))
         if self._late and not note.complete and soonest == note.next_frame - 1:
             frame = soonest  # the last one at which it still can

@@ -15,6 +15,8 @@ from synth_app.core.events import (
 )
 from synth_app.engine.protocol import SLOTS
 from synth_app.engine.voices import Phase
+from synth_app.render.streams import Stream, StreamWorker
+from tests.helpers.log_rule import ExpectLog
 from tests.unit.engine.desk import steepest
 from tests.unit.engine.rig import (
     BLOCK,
@@ -289,6 +291,51 @@ def test_a_program_change_is_passed_on():
     rig.do(ControlChange(0, 3, 0, 1), ProgramChange(0, 3, 5))
     rig.step()
     assert rig.programs == [(128, 5)]
+
+
+# -- streams that are late, and that fail ------------------------------------------------------------------------------
+
+
+def test_a_late_stream_does_not_cut_a_release_short(monkeypatch: pytest.MonkeyPatch):
+    """Its thread stands still for 60 ms after it took over: the release waits for it and goes on."""
+    rig = Rig(sounds=palette(release_ms=0.0), slices_a_block=100.0)
+    rig.on(60)
+    rig.run(0.5)
+    rig.off(60)
+    while (stream := rig.core.streams.get(rig.voices[0].voice_id)) is None or stream.chunk is None:
+        rig.step()
+    with monkeypatch.context() as still:
+        still.setattr(rig.core.streams, "step", lambda: False)
+        rig.run(0.06)
+    assert rig.memory.state[0]["starved"] == 1
+    assert [voice.action.pitch for voice in rig.voices] == [60]
+    assert tone_db(rig.run(0.05)[-960:], 60) > -40.0
+    rig.run(3.0)
+    rig.assert_clean()
+
+
+def test_a_stream_that_fails_silences_its_own_voice_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
+):
+    rig = Rig()
+    rig.on(60, 67)
+    rig.run(0.5)
+    broken = next(voice.voice_id for voice in rig.voices if voice.action.pitch == 60)
+    keep_ahead = StreamWorker._keep_ahead
+
+    def fail(worker: StreamWorker, stream: Stream) -> bool:
+        if stream.voice_id == broken:
+            raise FloatingPointError
+        return keep_ahead(worker, stream)
+
+    monkeypatch.setattr(StreamWorker, "_keep_ahead", fail)
+    with expect_log("ended early"):
+        wave = rig.run(4.0)[-4800:]
+    assert tone_db(wave, 67) > -40.0
+    assert tone_db(wave, 60) < -90.0
+    rig.off(60, 67)
+    rig.run(1.0)
+    rig.assert_clean()
 
 
 # -- previews --------------------------------------------------------------------------------------------------------
