@@ -290,24 +290,41 @@ def random_play(seconds: float, seed: int, model: str) -> Answers:
             time.sleep(draw.uniform(0.05, 0.15))
         t = live.telemetry()
         memory.append((seconds, resident_mb()))
-        yield {"memory_mb": memory, "notes": notes, "cache_mb": t.cache_bytes / 1e6, "late": t.late,
-               "bridged": t.bridged, "starved": t.starved, "xruns": t.xruns, "model": t.model}  # fmt: skip
+        yield {"memory_mb": memory, "shared_mb": shared_mb(), "notes": notes, "model": t.model,
+               "cache_mb": t.cache_bytes / 1e6, "late": t.late, "bridged": t.bridged, "starved": t.starved,
+               "xruns": t.xruns}  # fmt: skip
     finally:
         live.close()
 
 
 def resident_mb() -> float:
-    """Memory that this process holds now (its peak where the system only tells that)."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmRSS"))
-        return int(line.split()[1]) * 1024 / 1e6
+    """Memory that this process holds now (its peak where the system only tells that).
+
+    Without what it shares with others: that is JACK's, which holds it once for all its clients (:func:`shared_mb`).
+    """
+    held = _held_mb()
+    if held:
+        return held["RssAnon"] + held["RssFile"]
     try:
         import resource
     except ImportError:
         raise SynthAppError("this system does not say how much memory a program holds") from None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def shared_mb() -> float:
+    """Memory that this process shares with others (0 where the system does not tell)."""
+    return _held_mb().get("RssShmem", 0.0)
+
+
+def _held_mb() -> dict[str, float]:
+    """The kinds of memory that Linux tells of; nothing elsewhere."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return {}
+    lines = [line.split() for line in status.read_text(encoding="ascii").splitlines() if line.startswith("Rss")]
+    return {words[0].rstrip(":"): int(words[1]) * 1024 / 1e6 for words in lines}
 
 
 if __name__ == "__main__":

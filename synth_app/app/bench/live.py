@@ -295,7 +295,8 @@ def memory(setting: Setting) -> Sequence[Row]:
     slope = float(np.polyfit(seconds[half], held[half], 1)[0]) * 60.0
     note = (
         f"{answer['notes']} notes in {seconds[-1]:.0f} s, {answer['cache_mb']:.0f} MB of them notes in the cache; "
-        f"{answer['model']}; it began at {held[0]:.0f} MB"
+        f"{answer['model']}; it began at {held[0]:.0f} MB; {answer['shared_mb']:.0f} MB more are JACK's, shared by all "
+        "its clients"
     )
     short = "" if seconds[-1] >= 600 else "; too short a time to say where it levels out (see --memory-minutes)"
     return [

@@ -103,12 +103,43 @@ def test_streams_equal_the_whole_note(model: Path, sizes: tuple[int, ...], monke
     assert start == 16
 
 
+def test_two_notes_at_a_time_are_to_the_bit_what_each_is_alone(model: Path) -> None:
+    """A take must not depend on what else was rendered at the moment."""
+    alone, beside = open_generator(model, "cpu", threads=2), open_generator(model, "cpu", threads=2)
+    assert alone.info.lanes == 2
+    latents, pitches = notes(alone.manifest, 2)
+    slices = ((0, 3), (3, 7), (7, 12), (12, 16))
+
+    def note(generator: OnnxGenerator, i: int) -> list[np.ndarray]:
+        parts = [generator.render(latents[i : i + 1], pitches[i : i + 1], *frames) for frames in slices]
+        return [np.concatenate([getattr(part, kind)[0] for part in parts]) for kind in ("log_mel", "inst_freq")]
+
+    expected = [note(alone, i) for i in range(2)]
+    together = threading.Barrier(2)
+    found: dict[int, list[list[np.ndarray]]] = {0: [], 1: []}
+
+    def lane(i: int) -> None:
+        for _ in range(20):
+            together.wait()
+            found[i].append(note(beside, i))
+
+    lanes = [threading.Thread(target=lane, args=(i,)) for i in range(2)]
+    for thread in lanes:
+        thread.start()
+    for thread in lanes:
+        thread.join()
+    for i in range(2):
+        assert len(found[i]) == 20
+        assert all(np.array_equal(a, b) for take in found[i] for a, b in zip(take, expected[i], strict=True))
+
+
 def test_info_says_what_the_manifest_says(model: Path) -> None:
     generator = OnnxGenerator(model, "cpu", threads=1)
     manifest = read_manifest(model)
     facts = dataclasses.asdict(generator.info)
     assert facts.pop("model_id") == manifest.graph.sha256
     assert "thread" in facts.pop("provider")
+    assert facts.pop("lanes") == 1
     for name, value in facts.items():
         assert value == getattr(manifest, name), name
 
@@ -137,6 +168,7 @@ class _LostDevice:
     """A device's session that renders a few times and is then lost."""
 
     words = "CUDA: device 0"
+    lanes = 1
 
     def __init__(self, graph: bytes, manifest: Manifest, provider: str) -> None:
         self.left = 2
