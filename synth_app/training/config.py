@@ -30,6 +30,7 @@ class Stage:
             whose frames do not depend on each other: more notes for the same work.
         wave_weight: weight of the decoded wave's spectral loss, and wave_notes: on how many notes of a batch.
         recon: weight of the picture loss; 0 for purely adversarial stages.
+        attack: how many times a frame of the attack counts as much as another in it, where a step sees whole notes.
         adversarial: weight of what a discriminator says; only for "net". recipe: its losses, see ``adversary``.
         prior: whether the discriminator also sees, for each note of the batch, a note painted from a random latent.
         label_weight, instrument_weight: of the discriminator's classifiers. lr_adversary: its step size.
@@ -48,6 +49,7 @@ class Stage:
     wave_weight: float = 0.0
     wave_notes: int = 2
     recon: float = 1.0
+    attack: float = 1.0
     adversarial: float = 0.0
     recipe: Recipe = "ns-r1"
     prior: bool = False

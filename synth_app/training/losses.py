@@ -29,16 +29,19 @@ class LossParts:
     inst_freq: Tensor
 
 
-def picture_loss(made: Tensor, target: Tensor) -> LossParts:
-    """Distances between pictures [B, 2, T, F] in the normalised range."""
+def picture_loss(made: Tensor, target: Tensor, frame_weight: Tensor | None = None) -> LossParts:
+    """Distances between pictures [B, 2, T, F] in the normalised range; ``frame_weight`` [T], of mean 1, says what each
+    frame counts."""
     level = target[:, 0]
     top = level.amax(dim=(1, 2), keepdim=True)
     loudness = (1.0 + (level - top) / LOUD_RANGE).clamp_min(0.0)
-    magnitude = ((made[:, 0] - level).abs() * (QUIET_WEIGHT + LOUD_WEIGHT * loudness.square())).mean()
+    magnitude = (made[:, 0] - level).abs() * (QUIET_WEIGHT + LOUD_WEIGHT * loudness.square())
     heard = torch.exp((level - top) * IF_COMPRESSION)
     heard = heard / heard.mean(dim=(1, 2), keepdim=True)
     turn = 1.0 - torch.cos((made[:, 1] - target[:, 1]) * (torch.pi / IF_A))
-    return LossParts(magnitude, (turn * heard).mean())
+    if frame_weight is not None:
+        magnitude, turn = magnitude * frame_weight[:, None], turn * frame_weight[:, None]
+    return LossParts(magnitude.mean(), (turn * heard).mean())
 
 
 def spectral_loss(made: Tensor, target: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ WARM_UP_SAMPLES = 2_000
 LAST_RATE = 0.1
 ATTACK_FRAMES = (0, 1, 3, 5)
 """Counted from the first frame that sounds."""
+ATTACK_LENGTH = 10
+"""Frames, from the first that sounds: a sixth of a second."""
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -174,7 +176,8 @@ class Run:
     ) -> Tensor:
         """How far painted notes are from the notes that they should be; notes its terms."""
         target = batch.picture if frames is None else batch.picture[:, :, frames]
-        parts = self.picture_loss(made, growth.of(target))
+        weight = self._frame_weight(stage, made.shape[2]) if frames is None else None
+        parts = self.picture_loss(made, growth.of(target), weight)
         loss = stage.recon * (parts.magnitude + self.config.if_weight * parts.inst_freq)
         terms |= {"magnitude": parts.magnitude.item(), "inst_freq": parts.inst_freq.item()}
         if stage.wave_weight > 0 and stage.coarse == 0 and frames is None:
@@ -183,6 +186,14 @@ class Run:
             loss = loss + stage.wave_weight * wave
             terms["wave"] = wave.item()
         return loss
+
+    def _frame_weight(self, stage: Stage, frames: int) -> Tensor | None:
+        """What each of a whole note's frames counts, of mean 1; ``None`` where all count the same."""
+        if stage.attack == 1.0 or stage.coarse:
+            return None
+        weight = torch.ones(frames, device=self.device)
+        weight[self.config.model.spectral.pad_frames :][:ATTACK_LENGTH] = stage.attack
+        return weight / weight.mean()
 
     def _frames(self, stage: Stage, rng: np.random.Generator) -> Tensor | None:
         """The frames that a step looks at: some of the attack always, the others by lot."""

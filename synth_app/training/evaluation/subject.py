@@ -1,6 +1,6 @@
 """What is measured: a generator and its anchors, from a run's newest checkpoint or from an exported model's folder."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synth_app.adapters.model_manifest import MANIFEST_NAME, Manifest, read_manifest
+from synth_app.adapters.model_manifest import MANIFEST_NAME, read_manifest
 from synth_app.adapters.onnx_writer import read_arrays
 from synth_app.core.errors import SettingsError
-from synth_app.training.arrays import Arrays, load_arrays
+from synth_app.training.arrays import load_arrays, sizes_of
 from synth_app.training.codec import TorchCodec, codec_for
 from synth_app.training.data import Dataset
 from synth_app.training.feed import Anchor, NoteFeed, anchors_of
-from synth_app.training.model import COLOURS, Generator, GeneratorConfig
-from synth_app.training.representation import Representation
+from synth_app.training.model import Generator
 from synth_app.training.runs import load_voice
 from synth_app.training.voice import Voice
 
@@ -112,28 +111,9 @@ def _from_model(source: Path, dataset: Dataset) -> tuple[Subject, Dataset]:
             f"{source} was not trained on {dataset.root} ({what}): name the data set it was trained on."
         )
     arrays = read_arrays((source / manifest.graph.file).read_bytes())
-    generator = Generator(_config(manifest, arrays))
+    generator = Generator(sizes_of(manifest, arrays))
     load_arrays(generator, arrays)
     codes = [known[anchor.instrument.name, anchor.velocity] for anchor in anchors]
     latents = torch.from_numpy(np.stack([manifest.latent(code) for code in codes]))
     facts = {name.replace("_", " "): manifest.training[name] for name in ("samples_seen",) if name in manifest.training}
     return Subject(manifest.name, generator.eval(), latents, anchors, facts), part
-
-
-def _config(manifest: Manifest, arrays: Arrays) -> GeneratorConfig:
-    """The shape of an exported generator, read from its arrays; what was left out as silent gets its usual size."""
-    channels: list[int] = []
-    while (name := f"block{len(channels) + 1}.conv1.weight") in arrays:
-        channels.append(arrays[name].shape[0])
-    heads = "side.m1.weight" in arrays
-    usual = GeneratorConfig(tuple(channels), manifest.latent_size, len(manifest.anchors[0].layers[0].code), heads)
-    representation = Representation("mel-magenta" if manifest.phase_convention == "magenta" else "mel-centred")
-    if not heads:
-        return replace(usual, representation=representation)
-    film = arrays.get("film.block1.conv0.scale.weight")
-    return replace(
-        usual, representation=representation,
-        hidden=arrays["side.m1.weight"].shape[1], film=usual.film if film is None else film.shape[0],
-        ranks=len(arrays["head.time.bias"]) // (COLOURS * usual.spectral.frames),
-        partials=manifest.graph.partials, cosines=manifest.graph.cosines,
-    )  # fmt: skip

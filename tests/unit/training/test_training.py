@@ -28,7 +28,7 @@ TINY = GeneratorConfig(channels=(6, 6, 6, 6, 4, 4, 2), code_size=2, hidden=16, f
 STAGES = (
     Stage("heads", 8, batch=4, frames=20),
     Stage("net", 4, batch=2, coarse=1),
-    Stage("net", 4, batch=2, wave_weight=0.3, wave_notes=1),
+    Stage("net", 4, batch=2, wave_weight=0.3, wave_notes=1, attack=4.0),
     Stage("net", 4, batch=2, adversarial=0.1, prior=True, instrument_weight=1.0, momentum=0.0),
 )
 
@@ -46,6 +46,18 @@ def noisy() -> Generator:
 
 def options(dataset: Dataset, folder: Path, samples: int | None = None) -> TrainOptions:
     return TrainOptions(dataset.root, folder, niceness=0, checkpoint_s=1e9, samples=samples, compile=False)
+
+
+def test_frames_of_the_attack_may_count_for_more() -> None:
+    made, target = torch.zeros(2, 2, 8, 16), torch.zeros(2, 2, 8, 16)
+    made[:, :, 1] = 0.2  # only this frame is wrong
+    plain, even = picture_loss(made, target), picture_loss(made, target, torch.ones(8))
+    assert torch.equal(plain.magnitude, even.magnitude)
+    assert torch.equal(plain.inst_freq, even.inst_freq)
+    weight = torch.tensor([1.0, 3.0, 3.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    heavy = picture_loss(made, target, weight / weight.mean())
+    for one, other in ((plain.magnitude, heavy.magnitude), (plain.inst_freq, heavy.inst_freq)):
+        assert other == pytest.approx(3.0 / 1.5 * float(one), rel=1e-5)
 
 
 def test_the_additions_start_at_exactly_nothing() -> None:
