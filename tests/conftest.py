@@ -17,8 +17,10 @@ from tests.helpers.log_rule import _log_rule, expect_log
 
 __all__ = ["_log_rule", "expect_log"]
 
-# A loaded machine is no failure: hypothesis does not time what it tries.
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A loaded machine is no failure: hypothesis does not time what it tries. And what was checked is checked the same way
+# again; `pytest --hypothesis-profile=explore` looks for what nobody has tried yet.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("house", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("house")
 
 

@@ -116,6 +116,9 @@ PARAMS: dict[str, ParamSpec] = {spec.name: spec for spec in _TABLE}
 def check_param(name: str, value: float) -> float:
     """Return ``value`` when ``name`` is a parameter and the value lies in its range.
 
+    A time under a millisecond is no time: 0, which leaves the note's own. (A release of 0.01 ms, a slider's lowest step
+    once, reads "0 ms" and cuts a note dead.)
+
     Raises:
         SettingsError: otherwise, naming the parameter and its range.
     """
@@ -128,7 +131,7 @@ def check_param(name: str, value: float) -> float:
                 " ,", ","
             )
         )
-    return float(value)
+    return 0.0 if spec.unit == "ms" and value < 1.0 else float(value)
 
 
 def default_patch_params() -> dict[str, float]:

@@ -80,7 +80,8 @@ class Palette:
     def zone_velocities(self) -> tuple[int, ...]:
         """The velocity in the middle of each zone, softest first."""
         edges = (0.5, *self._bounds, 127.5)
-        return tuple(round((low + high) / 2.0) for low, high in itertools.pairwise(edges))
+        zones = itertools.pairwise(edges)  # each from above its lower edge to its upper one
+        return tuple(min(max(round((low + high) / 2.0), int(low) + 1), int(high)) for low, high in zones)
 
     def zone(self, velocity: int) -> int:
         """Index of the zone that a stroke falls in."""

@@ -71,14 +71,15 @@ class PresetSchema(_Strict):
     @field_validator("params")
     @classmethod
     def _known_and_in_range(cls, values: dict[str, float]) -> dict[str, float]:
+        checked: dict[str, float] = {}
         for name, value in values.items():
             if name not in default_patch_params():
                 raise ValueError(f"there is no patch parameter named {name!r}")
             try:
-                check_param(name, value)
+                checked[name] = check_param(name, value)
             except SettingsError as error:
                 raise ValueError(str(error).rstrip(".")) from error
-        return values
+        return checked
 
 
 def patch_from_document(document: Mapping[str, Any]) -> Patch:
@@ -96,7 +97,7 @@ def patch_from_document(document: Mapping[str, Any]) -> Patch:
     return Patch(
         name=preset.name,
         anchors=tuple(_anchor(anchor) for anchor in preset.anchors),
-        params={**default_patch_params(), **{name: float(value) for name, value in preset.params.items()}},
+        params={**default_patch_params(), **preset.params},
         model=preset.model,
         author=preset.author,
         notes=preset.notes,

@@ -68,6 +68,12 @@ def test_a_parameter_accepts_its_range_and_nothing_else(name):
         assert str(error.value).endswith(".") and "  " not in str(error.value)
 
 
+def test_a_time_under_a_millisecond_is_none():
+    """0.01 ms reads "0 ms", which is the note's own release, and would cut it dead."""
+    assert [check_param("release_ms", value) for value in (0.0, 0.01, 0.99, 1.0, 1.5)] == [0.0, 0.0, 0.0, 1.0, 1.5]
+    assert check_param("vibrato_hz", 0.5) == 0.5
+
+
 def test_an_unknown_parameter_lists_the_known_ones():
     with pytest.raises(SettingsError, match="master_db"):
         check_param("loudness", 1.0)

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from synth_app.core.errors import PresetError, SettingsError
@@ -84,6 +84,7 @@ def test_an_anchor_of_one_layer_has_one_zone():
     assert palette.zone_velocities == (64,) and {palette.zone(v) for v in range(1, 128)} == {0}
 
 
+@example([[1, 3], [1, 2, 4]])  # zones as narrow as one velocity
 @given(st.lists(st.lists(st.integers(1, 127), min_size=1, max_size=6, unique=True), min_size=1, max_size=4))
 def test_there_are_few_zones_each_with_its_middle_inside(velocities):
     anchors = [layered("x" * (i + 1), tuple(sorted(layers))) for i, layers in enumerate(velocities)]

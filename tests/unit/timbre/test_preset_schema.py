@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth_app.core.errors import PresetError
-from synth_app.core.params import PARAMS, default_patch_params
+from synth_app.core.params import PARAMS, check_param, default_patch_params
 from synth_app.timbre import migrations
 from synth_app.timbre.migrations import CURRENT_VERSION, migrate
 from synth_app.timbre.patch import Patch, PatchAnchor
@@ -24,7 +24,11 @@ WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=80)
 LAYERS = st.lists(st.tuples(st.integers(1, 127), st.lists(SINGLE, min_size=1, max_size=5).map(tuple)), max_size=3)
 ANCHORS = st.builds(PatchAnchor, WORDS, SHARE, SHARE, SHARE, LAYERS.map(tuple))
 PARAM_VALUES = st.fixed_dictionaries(
-    {name: st.floats(spec.lowest, spec.highest) for name, spec in PARAMS.items() if spec.in_patch}
+    {
+        name: st.floats(spec.lowest, spec.highest).map(lambda value, name=name: check_param(name, value))
+        for name, spec in PARAMS.items()
+        if spec.in_patch
+    }
 )
 PATCHES = st.builds(
     Patch,
