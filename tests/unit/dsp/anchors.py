@@ -23,6 +23,7 @@ from .conftest import CONFIG, FIRST, HOP, LAST, RATE_HZ, Note, middle_of, start_
 
 MODEL = Path(__file__).parents[3] / "models" / "default"
 HELD_S = 30.0
+WALKS = 12
 ANCHORS = (
     ("Violin", 69), ("String Section", 60), ("Flute", 72), ("Clarinet", 60), ("Trumpet", 65), ("Church Organ", 48),
     ("Shakuhachi", 67), ("Grand Piano", 36), ("Nylon Guitar", 55), ("Fingered Bass", 36),
@@ -74,7 +75,7 @@ def hold(name: str, pitch: int, note: Note) -> Held:
         figures.compare_pictures(note.held, frames, note.loudest),
         figures.compare(held, wave[start:end], HOP, loudest),
         float(around.steps[middle - 4 : middle + 4].max()),
-        float(np.mean([repetition(carried_on(note, seed)[1]) for seed in (1, 2, 3)])),
+        float(np.mean([repetition(carried_on(note, seed)[1]) for seed in range(1, WALKS + 1)])),
         figures.repetition(own[3200 : 3 * RATE_HZ - 2 * HOP], RATE_HZ),
         figures.cents_apart(wave[start:end], held, note.frequency_hz, RATE_HZ),
         float(figures.steps_db(wave[join - 3 * HOP : end], HOP, loudest).max()),
@@ -90,7 +91,7 @@ def carried_on(note: Note, seed: int) -> tuple[tuple[NDArray[np.float32], NDArra
 
 
 def repetition(wave: NDArray[np.float32]) -> float:
-    """Of a note from .2 s on, as long as it is heard; few seconds agree by chance, so three walks are averaged."""
+    """Of a note from .2 s on, as long as it is heard; few seconds agree by chance, so many walks are averaged."""
     return figures.repetition(wave[3200 : figures.audible_until(wave, RATE_HZ)], RATE_HZ)
 
 
