@@ -135,6 +135,7 @@ class Rig:
             stop = finisher.frames if whole else finisher.first_stop
             while note.next_frame < stop:
                 finisher.extend(note, self.generator, finisher.next_stop(note))
+            finisher.learn_sustain(note)
             notes.append(note)
         return notes
 
