@@ -27,7 +27,7 @@ LAST_RATE = 0.1
 ATTACK_FRAMES = (0, 1, 3, 5)
 """Counted from the first frame that sounds."""
 ATTACK_LENGTH = 10
-"""Frames, from the first that sounds: a sixth of a second."""
+"""Frames, from the first that sounds: a third of a second."""
 
 Gradients = tuple[Tensor | None, ...]
 
