@@ -24,6 +24,7 @@ from synth_app.adapters.preset_store import PresetStore
 from synth_app.app import machine, paths
 from synth_app.app.settings import SettingsFile
 from synth_app.core.errors import ModelError, SynthAppError
+from synth_app.core.processor import multiplies_in_bfloat16
 
 
 class State(StrEnum):
@@ -195,7 +196,7 @@ def check_provider() -> Finding:
         return Finding("generator", State.WARN, str(error), 'choose another, or provider = "auto" in the settings')
     try:
         why = [generator.fallback_reason] if generator.fallback_reason else []
-        if chosen in ("auto", "cpu") and machine.multiplies_in_bfloat16():
+        if chosen in ("auto", "cpu") and multiplies_in_bfloat16():
             why.append(_openvino_words())
         reasons = f" ({'; '.join(why)})" if why else ""
         return Finding("generator", State.OK, f"{generator.info.provider}{reasons}")

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from synth_app.adapters.quiet import quiet_libraries
 from synth_app.engine.ports import AudioDevice
@@ -25,15 +24,6 @@ def screen_at_hand() -> bool:
     if sys.platform in ("darwin", "win32") or os.environ.get("QT_QPA_PLATFORM"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def multiplies_in_bfloat16() -> bool:
-    """Whether the processor has instructions for it, as far as the system tells (Linux on x86)."""
-    try:
-        facts = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return "amx_bf16" in facts or "avx512_bf16" in facts
 
 
 def audio_outputs() -> Sequence[AudioDevice]:

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from synth_app.training.config import Stage, TrainConfig
 from synth_app.training.discriminator import Discriminator
+from synth_app.training.epilogue import convolution_dtype
 from synth_app.training.features import IF_A, MAG_A
 from synth_app.training.growth import Growth
 from synth_app.training.harmonics import PITCH_COUNT
@@ -106,8 +107,8 @@ class Adversary:
 
 
 def _light(picture: Tensor, stage: Stage) -> Tensor:
-    """In half the bytes, where no penalty asks for a second derivative."""
-    return picture.to(torch.bfloat16) if stage.recipe == "ns-r1" else picture
+    """In what convolutions are quickest in, where no penalty asks for a second derivative."""
+    return picture.to(convolution_dtype(picture.device)) if stage.recipe == "ns-r1" else picture
 
 
 def _squared_slope(logit: Tensor, picture: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ import torch
 import torch._dynamo
 from torch import Tensor
 
+from synth_app.core.processor import multiplies_in_bfloat16
+
 LEAK = 0.2
 EPSILON = 1e-8
 SHAPES = 128
@@ -52,6 +54,11 @@ def compiler_at_hand(device: str) -> bool:
         return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "c++", "clang++"))
     triton = importlib.util.find_spec("triton") is not None
     return triton and any(shutil.which(name) for name in (os.environ.get("CC", "gcc"), "cc", "clang"))
+
+
+def convolution_dtype(device: torch.device) -> torch.dtype:
+    """What convolutions are computed in: bfloat16, or float32 on processors that have no instructions for it."""
+    return torch.bfloat16 if device.type != "cpu" or multiplies_in_bfloat16() else torch.float32
 
 
 def prepare_thread() -> None:

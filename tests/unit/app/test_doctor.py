@@ -92,7 +92,7 @@ def test_it_says_what_runs_the_generator_and_why_nothing_better(
 ) -> None:
     _settings(tmp_path, monkeypatch, "")
     monkeypatch.setattr("synth_app.adapters.generator_onnx.cuda_missing", lambda: "no NVIDIA driver is installed")
-    monkeypatch.setattr(doctor.machine, "multiplies_in_bfloat16", lambda: True)
+    monkeypatch.setattr(doctor, "multiplies_in_bfloat16", lambda: True)
     monkeypatch.setattr(doctor, "openvino_missing", lambda: "OpenVINO is not installed")
     finding = doctor.check_provider()
     assert finding.state is State.OK
@@ -100,7 +100,7 @@ def test_it_says_what_runs_the_generator_and_why_nothing_better(
     assert "no NVIDIA driver is installed" in finding.detail
     assert "--provider openvino" in finding.detail
     assert "OpenVINO is not installed" in finding.detail
-    monkeypatch.setattr(doctor.machine, "multiplies_in_bfloat16", lambda: False)
+    monkeypatch.setattr(doctor, "multiplies_in_bfloat16", lambda: False)
     assert "openvino" not in doctor.check_provider().detail.lower()
 
 
