@@ -112,7 +112,7 @@ def _feed(config: TrainConfig, options: TrainOptions, dataset: Dataset, device: 
         return ResidentFeed(dataset, device, representation, spectral)
     if options.pictures:
         make_pictures(dataset, codec_for(representation, spectral).encode, representation=representation)
-    waves = any(stage.wave_weight > 0 for stage in config.stages)
+    waves = any(stage.listens for stage in config.stages)
     return NoteFeed(dataset, waves=waves, representation=representation, spectral=spectral)
 
 
@@ -196,7 +196,8 @@ def sizes_of_model(directory: Path) -> GeneratorConfig:
 
 
 def start_from_model(run: Run, directory: Path) -> None:
-    """Begin with an exported model's weights, and its codes where anchor and velocity are the same.
+    """Begin with an exported model's weights and codes. A stroke that the model has no code for begins with the code of
+    the same instrument's nearest stroke; an instrument that it does not know, where the data put it.
 
     Raises:
         ModelError: the directory is no model.
@@ -204,12 +205,13 @@ def start_from_model(run: Run, directory: Path) -> None:
     """
     manifest = read_manifest(directory)
     load_arrays(run.voice.generator, read_arrays((directory / manifest.graph.file).read_bytes()))
-    known = {(anchor.name, layer.velocity): layer.code for anchor in manifest.anchors for layer in anchor.layers}
+    known = {anchor.name: anchor.layers for anchor in manifest.anchors}
     with torch.no_grad():
         for index, anchor in enumerate(run.feed.anchors):
-            code = known.get((anchor.instrument.name, anchor.velocity))
-            if code is not None:
-                run.voice.codes[index] = torch.tensor(code[: run.config.model.code_size])
+            layers = known.get(anchor.instrument.name, ())
+            nearest = min(layers, key=lambda layer: abs(layer.velocity - anchor.velocity), default=None)
+            if nearest is not None:
+                run.voice.codes[index] = torch.tensor(nearest.code[: run.config.model.code_size])
     run.average = Average(run.voice, run.config.average_half_life)
 
 

@@ -1,5 +1,6 @@
 """From a checkpoint to a model directory and back, and the report about it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,18 @@ def test_a_voice_becomes_a_model_that_opens_and_gives_its_weights_back(
     assert wanted.keys() == found.keys()
     for name, array in wanted.items():
         assert np.allclose(found[name], array, rtol=2e-3, atol=2e-4), name
+    assert torch.allclose(again.voice.codes, run.voice.white_codes(), atol=1e-3)
+
+
+def test_a_stroke_that_the_model_has_not_learned_begins_as_its_nearest(
+    run: Run, dataset: Dataset, tmp_path: Path
+) -> None:
+    export_voice(run.voice, run.feed, ExportOptions(tmp_path))
+    again = Run(run.config, dataset, NoteFeed(dataset, waves=True))
+    again.feed.anchors = tuple(
+        replace(anchor, instrument=replace(anchor.instrument, velocities=(33,))) for anchor in again.feed.anchors
+    )
+    start_from_model(again, tmp_path)
     assert torch.allclose(again.voice.codes, run.voice.white_codes(), atol=1e-3)
 
 
