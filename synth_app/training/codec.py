@@ -69,6 +69,11 @@ class TorchCodec(nn.Module):
         with torch.autocast(wave.device.type, enabled=False):
             return self._picture(self._stft(wave.float()))
 
+    def level(self, wave: Tensor) -> Tensor:
+        """The ``log_mel`` half of ``encode`` alone, which also has a gradient."""
+        with torch.autocast(wave.device.type, enabled=False):
+            return self._level(self._stft(wave.float()))
+
     def decode(self, log_mel: Tensor, inst_freq: Tensor) -> Tensor:
         """Pictures ``[B, frames, bins]`` to waves, float32 ``[B, (frames - 1) * hop + fft_size - pad]``."""
         with torch.autocast(log_mel.device.type, enabled=False):
@@ -101,10 +106,13 @@ class TorchCodec(nn.Module):
         )
 
     def _picture(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
-        power = torch.square(spectrum.abs() + _POWER_FLOOR)
-        log_mel = torch.log(self._lin_to_mel(power) + _POWER_FLOOR)
         magenta = self.convention == "magenta"
-        return log_mel, self._magenta_inst_freq(spectrum) if magenta else self._centred_inst_freq(spectrum)
+        steps = self._magenta_inst_freq(spectrum) if magenta else self._centred_inst_freq(spectrum)
+        return self._level(spectrum), steps
+
+    def _level(self, spectrum: Tensor) -> Tensor:
+        """Natural log of the power in each mel band."""
+        return torch.log(self._lin_to_mel(torch.square(spectrum.abs() + _POWER_FLOOR)) + _POWER_FLOOR)
 
     def _keep(self, name: str, values: np.ndarray[Any, np.dtype[np.float64]]) -> None:
         self.register_buffer(name, torch.from_numpy(values.astype(np.float32)), persistent=False)
@@ -180,7 +188,10 @@ class BinCodec(TorchCodec):
         if self.steps:
             before = functional.pad(spectrum[:, :-1], (0, 0, 1, 0))
             turned = spectrum * torch.where(before == 0, torch.ones_like(before), before).conj()
-        return torch.log(spectrum.abs().square() + _POWER_FLOOR), _safe_angle(turned) / torch.pi
+        return self._level(spectrum), _safe_angle(turned) / torch.pi
+
+    def _level(self, spectrum: Tensor) -> Tensor:
+        return torch.log(spectrum.abs().square() + _POWER_FLOOR)
 
     def _turns(self, magnitude: Tensor, inst_freq: Tensor) -> Tensor:
         if not self.steps:

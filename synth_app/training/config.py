@@ -28,9 +28,9 @@ class Stage:
         lr_net, lr_heads, lr_codes: Adam's step sizes; they fall linearly to a tenth over the last ``decay`` share.
         frames: how many frames of a note a step looks at, the attack and some others; 0 is all. Only for "heads",
             whose frames do not depend on each other: more notes for the same work.
-        wave_weight: weight of the decoded wave's spectral loss, and wave_notes: on how many notes of a batch.
+        wave_weight, ear_weight, loudness_weight: weights of the three losses that listen to the decoded wave (see
+            ``losses``), and wave_notes: on how many notes of a batch.
         recon: weight of the picture loss; 0 for purely adversarial stages.
-        attack: how many times a frame of the attack counts as much as another in it, where a step sees whole notes.
         adversarial: weight of what a discriminator says; only for "net". recipe: its losses, see ``adversary``.
         prior: whether the discriminator also sees, for each note of the batch, a note painted from a random latent.
         label_weight, instrument_weight: of the discriminator's classifiers. lr_adversary: its step size.
@@ -47,9 +47,10 @@ class Stage:
     decay: float = 0.3
     frames: int = 0
     wave_weight: float = 0.0
+    ear_weight: float = 0.0
+    loudness_weight: float = 0.0
     wave_notes: int = 2
     recon: float = 1.0
-    attack: float = 1.0
     adversarial: float = 0.0
     recipe: Recipe = "ns-r1"
     prior: bool = False
@@ -59,6 +60,11 @@ class Stage:
     momentum: float = 0.9
     fresh: bool = False
     fade: bool = False
+
+    @property
+    def listens(self) -> bool:
+        """Whether the loss hears the decoded wave; only pictures of full size can be heard."""
+        return self.coarse == 0 and max(self.wave_weight, self.ear_weight, self.loudness_weight) > 0.0
 
     def growth(self, done: float) -> Growth:
         """Where the growing stands when a share of the stage is done."""

@@ -14,11 +14,11 @@ from synth_app.training.codec import codec_for
 from synth_app.training.config import Stage, TrainConfig
 from synth_app.training.data import Dataset
 from synth_app.training.ema import Average
-from synth_app.training.epilogue import prepare_thread
+from synth_app.training.epilogue import convolution_dtype, prepare_thread
 from synth_app.training.features import denormalise
 from synth_app.training.feed import Anchor, Batch, NoteFeed
 from synth_app.training.growth import Growth
-from synth_app.training.losses import picture_loss, spectral_loss
+from synth_app.training.losses import ear_loss, loudness_loss, picture_loss, spectral_loss
 from synth_app.training.voice import Voice, start_from_data
 
 BETAS = (0.9, 0.99)
@@ -26,8 +26,6 @@ WARM_UP_SAMPLES = 2_000
 LAST_RATE = 0.1
 ATTACK_FRAMES = (0, 1, 3, 5)
 """Counted from the first frame that sounds."""
-ATTACK_LENGTH = 10
-"""Frames, from the first that sounds: a third of a second."""
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -60,7 +58,7 @@ class Run:
         self.config, self.device = config, torch.device(device)
         model = config.model
         self.feed = feed or NoteFeed(
-            dataset, waves=any(stage.wave_weight > 0 for stage in config.stages),
+            dataset, waves=any(stage.listens for stage in config.stages),
             representation=model.representation, spectral=model.spectral,
         )  # fmt: skip
         torch.manual_seed(config.seed)
@@ -76,6 +74,7 @@ class Run:
         ]
         self.optimiser = torch.optim.Adam(groups, lr=1e-3, betas=BETAS, fused=True)
         self.codec = codec_for(model.representation, model.spectral).to(self.device)
+        self.precision = convolution_dtype(self.device)
         self.samples_seen = 0
         self.adversary: Adversary | None = None
         self.picture_loss = picture_loss
@@ -176,24 +175,28 @@ class Run:
     ) -> Tensor:
         """How far painted notes are from the notes that they should be; notes its terms."""
         target = batch.picture if frames is None else batch.picture[:, :, frames]
-        weight = self._frame_weight(stage, made.shape[2]) if frames is None else None
-        parts = self.picture_loss(made, growth.of(target), weight)
+        parts = self.picture_loss(made, growth.of(target))
         loss = stage.recon * (parts.magnitude + self.config.if_weight * parts.inst_freq)
         terms |= {"magnitude": parts.magnitude.item(), "inst_freq": parts.inst_freq.item()}
-        if stage.wave_weight > 0 and stage.coarse == 0 and frames is None:
+        if stage.listens and frames is None:
             count = -(-stage.wave_notes * len(made) // stage.batch)
-            wave = spectral_loss(self.codec.decode(*denormalise(made[:count])), batch.wave[:count])
-            loss = loss + stage.wave_weight * wave
-            terms["wave"] = wave.item()
+            loss = loss + self._listen(stage, made[:count], batch.rows(slice(count)), terms)
         return loss
 
-    def _frame_weight(self, stage: Stage, frames: int) -> Tensor | None:
-        """What each of a whole note's frames counts, of mean 1; ``None`` where all count the same."""
-        if stage.attack == 1.0 or stage.coarse:
-            return None
-        weight = torch.ones(frames, device=self.device)
-        weight[self.config.model.spectral.pad_frames :][:ATTACK_LENGTH] = stage.attack
-        return weight / weight.mean()
+    def _listen(self, stage: Stage, made: Tensor, batch: Batch, terms: dict[str, float]) -> Tensor:
+        """How far painted notes sound from the notes that they should be; notes its terms."""
+        wave = self.codec.decode(*denormalise(made))
+        loss = wave.new_zeros(())
+        if stage.wave_weight > 0.0:
+            spectral = spectral_loss(wave, batch.wave)
+            loss, terms["wave"] = loss + stage.wave_weight * spectral, spectral.item()
+        if stage.ear_weight > 0.0:
+            ear = ear_loss(self.codec.level(wave), denormalise(batch.picture)[0])
+            loss, terms["ear"] = loss + stage.ear_weight * ear, ear.item()
+        if stage.loudness_weight > 0.0:
+            loudness = loudness_loss(wave, batch.wave)
+            loss, terms["loudness"] = loss + stage.loudness_weight * loudness, loudness.item()
+        return loss
 
     def _frames(self, stage: Stage, rng: np.random.Generator) -> Tensor | None:
         """The frames that a step looks at: some of the attack always, the others by lot."""
@@ -209,7 +212,7 @@ class Run:
         """What the voice paints at the stage's resolution."""
         if stage.kind == "heads":
             return self.voice.generator.heads_only(latent, pitch, frames)
-        return self.voice.picture(latent, pitch, growth, torch.bfloat16)
+        return self.voice.picture(latent, pitch, growth, self.precision)
 
     def _set_rates(self, stage: Stage, done: float) -> None:
         rates = {"net": stage.lr_net, "heads": stage.lr_heads, "codes": stage.lr_codes}

@@ -15,11 +15,12 @@ from synth_app.training.codec import TorchCodec
 from synth_app.training.config import Recipe, Stage, TrainConfig
 from synth_app.training.data import Dataset
 from synth_app.training.ema import Average
-from synth_app.training.features import make_pictures
+from synth_app.training.epilogue import convolution_dtype
+from synth_app.training.features import LOG_MEL_FLOOR, make_pictures
 from synth_app.training.feed import NoteFeed
 from synth_app.training.growth import Growth
 from synth_app.training.loop import TrainOptions, resume, train
-from synth_app.training.losses import picture_loss, spectral_loss
+from synth_app.training.losses import ear_loss, loudness_loss, picture_loss, spectral_loss
 from synth_app.training.model import Generator, GeneratorConfig
 from synth_app.training.run import Run
 from synth_app.training.voice import Voice
@@ -28,7 +29,7 @@ TINY = GeneratorConfig(channels=(6, 6, 6, 6, 4, 4, 2), code_size=2, hidden=16, f
 STAGES = (
     Stage("heads", 8, batch=4, frames=20),
     Stage("net", 4, batch=2, coarse=1),
-    Stage("net", 4, batch=2, wave_weight=0.3, wave_notes=1, attack=4.0),
+    Stage("net", 4, batch=2, wave_weight=0.3, ear_weight=0.3, loudness_weight=0.3, wave_notes=1),
     Stage("net", 4, batch=2, adversarial=0.1, prior=True, instrument_weight=1.0, momentum=0.0),
 )
 
@@ -46,18 +47,6 @@ def noisy() -> Generator:
 
 def options(dataset: Dataset, folder: Path, samples: int | None = None) -> TrainOptions:
     return TrainOptions(dataset.root, folder, niceness=0, checkpoint_s=1e9, samples=samples, compile=False)
-
-
-def test_frames_of_the_attack_may_count_for_more() -> None:
-    made, target = torch.zeros(2, 2, 8, 16), torch.zeros(2, 2, 8, 16)
-    made[:, :, 1] = 0.2  # only this frame is wrong
-    plain, even = picture_loss(made, target), picture_loss(made, target, torch.ones(8))
-    assert torch.equal(plain.magnitude, even.magnitude)
-    assert torch.equal(plain.inst_freq, even.inst_freq)
-    weight = torch.tensor([1.0, 3.0, 3.0, 1.0, 1.0, 1.0, 1.0, 1.0])
-    heavy = picture_loss(made, target, weight / weight.mean())
-    for one, other in ((plain.magnitude, heavy.magnitude), (plain.inst_freq, heavy.inst_freq)):
-        assert other == pytest.approx(3.0 / 1.5 * float(one), rel=1e-5)
 
 
 def test_the_additions_start_at_exactly_nothing() -> None:
@@ -198,6 +187,26 @@ def test_losses_are_least_for_the_note_itself(dataset: Dataset) -> None:
     assert same.magnitude.item() == 0.0 and abs(same.inst_freq.item()) < 1e-6
     assert other.magnitude.item() > 0.01 and other.inst_freq.item() > 0.01
     assert spectral_loss(batch.wave, batch.wave).item() == 0.0 < spectral_loss(batch.wave * 0.5, batch.wave).item()
+    level = TorchCodec(TINY.spectral, "centred").level(batch.wave)
+    softer, later = TorchCodec(TINY.spectral, "centred").level(batch.wave * 0.3), batch.wave.roll(4_000, 1)
+    assert ear_loss(level, level).item() < 0.1 * ear_loss(softer, level).item()
+    assert loudness_loss(batch.wave, batch.wave).item() == 0.0 < loudness_loss(later, batch.wave).item()
+
+
+def test_what_sank_under_the_floor_can_rise_again() -> None:
+    heard = torch.full((1, 4, 8), LOG_MEL_FLOOR - 2.0, requires_grad=True)
+    ear_loss(heard, torch.full((1, 4, 8), LOG_MEL_FLOOR + 4.0)).backward()  # type: ignore[no-untyped-call]
+    assert heard.grad is not None
+    assert (heard.grad < 0.0).all()
+
+
+@pytest.mark.parametrize(("instructions", "precision"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_convolutions_are_computed_in_what_the_processor_is_quick_in(
+    instructions: bool, precision: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("synth_app.training.epilogue.multiplies_in_bfloat16", lambda: instructions)
+    assert convolution_dtype(torch.device("cpu")) == precision
+    assert convolution_dtype(torch.device("cuda")) == torch.bfloat16
 
 
 def test_the_average_follows_and_forgets_by_half_lives() -> None:
