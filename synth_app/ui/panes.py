@@ -27,6 +27,7 @@ from synth_app.ui.widgets.keyboard import KeyboardWidget, Wheel
 from synth_app.ui.widgets.meters import Lamp, LevelMeter, Oscilloscope, Rainbowgram
 from synth_app.ui.widgets.morph_pad import MorphPad
 from synth_app.ui.widgets.sliders import CalmSlider
+from synth_app.ui.widgets.touch import HeldFinger
 
 EDGE_STEPS = 1000
 
@@ -150,6 +151,7 @@ class PadPane(Themed, QWidget):
                 "Right click: keep the present one instead. Scenes are saved with the preset."
             )
         )
+        HeldFinger(button)
         button.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         button.customContextMenuRequested.connect(lambda _: self.scene_stored.emit(index))
         button.clicked.connect(lambda: self.scene_recalled.emit(index))

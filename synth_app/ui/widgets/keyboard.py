@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QFocusEvent, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import (
+    QColor,
+    QEventPoint,
+    QFocusEvent,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QTouchEvent,
+)
 from PyQt6.QtWidgets import QSlider, QWidget
 
 from synth_app.ui.theme import Theme, contrast_ratio
@@ -14,10 +26,13 @@ from synth_app.ui.widgets.base import Themed
 
 SHADES = 6
 """So many colours of a lit key: a level's little movements are not to be seen, and each would be a key to paint."""
+MOUSE = -1
+"""The mouse among the fingers, which a touch screen counts from 0."""
 
 
 class KeyboardWidget(Themed, QWidget):
-    """Keys round middle C to be clicked, dragged over, or walked with the arrow keys and struck with Return.
+    """Keys round middle C to be clicked, dragged over, touched with any number of fingers, or walked with the arrows
+    and struck with Return.
 
     Each key is painted once in each shade and kept: text and round corners take long, and a chord is many keys.
 
@@ -37,12 +52,13 @@ class KeyboardWidget(Themed, QWidget):
         self._lit: dict[int, float] = {}
         self._shades: dict[int, int] = {}
         self._letters: dict[int, str] = {}
-        self._finger: int | None = None
+        self._fingers: dict[int, int | None] = {}
         self._struck_by_key: int | None = None
         self._cursor = 60
         self._blank: QPixmap | None = None
         self._faces: dict[tuple[int, int | None], QPixmap] = {}
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_AcceptTouchEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # what lies behind need not be painted
         self.setAccessibleName(self.tr("Keyboard"))
         self.setToolTip(self.tr("Click low on a key for a hard stroke, high for a soft one."))
@@ -71,11 +87,12 @@ class KeyboardWidget(Themed, QWidget):
         self.update()
 
     def release_all(self) -> None:
-        """Lift every finger of the mouse and of Return."""
-        for pitch in (self._finger, self._struck_by_key):
-            if pitch is not None:
-                self.released.emit(pitch)
-        self._finger = self._struck_by_key = None
+        """Lift every finger, the mouse and Return."""
+        for finger in tuple(self._fingers):
+            self._lift_finger(finger)
+        if self._struck_by_key is not None:
+            self.released.emit(self._struck_by_key)
+        self._struck_by_key = None
 
     def sizeHint(self) -> QSize:
         return QSize(self.theme.px(900), self.theme.px(112))
@@ -90,28 +107,45 @@ class KeyboardWidget(Themed, QWidget):
     # ------------------------------------------------------------------ fingers
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
-            self._put_finger(event.position())
+            self._put_finger(MOUSE, event.position())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._finger is not None or event.buttons() & Qt.MouseButton.LeftButton:
-            self._put_finger(event.position())
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._put_finger(MOUSE, event.position())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self._finger is not None:
-            pitch, self._finger = self._finger, None
-            self.released.emit(pitch)
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._lift_finger(MOUSE)
 
-    def _put_finger(self, position: QPointF) -> None:
+    def event(self, event: QEvent) -> bool:
+        """Fingers on a touch screen; Qt makes a mouse of the first one only where nobody takes them."""
+        if not isinstance(event, QTouchEvent):
+            return super().event(event)
+        for point in event.points():
+            if event.type() == QEvent.Type.TouchCancel or point.state() == QEventPoint.State.Released:
+                self._lift_finger(point.id())
+            else:
+                self._put_finger(point.id(), self.mapFromGlobal(point.globalPosition()))
+        event.accept()
+        return True
+
+    def _put_finger(self, finger: int, position: QPointF) -> None:
         x, y = position.x() / self.width(), min(0.999, max(0.0, position.y() / self.height()))
         key = key_at(self._keys, x, y)
         pitch = key.pitch if key else None
-        if pitch == self._finger:
+        before = self._fingers.get(finger)
+        self._fingers[finger] = pitch
+        if pitch == before:
             return
-        before, self._finger = self._finger, pitch
         if key is not None:
             self.pressed.emit(key.pitch, velocity_at(key, y))
         if before is not None:
             self.released.emit(before)
+
+    def _lift_finger(self, finger: int) -> None:
+        pitch = self._fingers.pop(finger, None)
+        if pitch is not None:
+            self.released.emit(pitch)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):

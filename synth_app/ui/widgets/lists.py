@@ -22,6 +22,7 @@ from PyQt6.QtWidgets import QAbstractItemView, QLineEdit, QListWidget, QListWidg
 from synth_app.ui.theme import Theme
 from synth_app.ui.widgets.base import Themed, paint_glyph
 from synth_app.ui.widgets.morph_pad import TIMBRE_MIME
+from synth_app.ui.widgets.touch import HeldFinger
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class RowList(Themed, QListWidget):
         self.setDragDropMode(
             QAbstractItemView.DragDropMode.DragDrop if drags == "file" else QAbstractItemView.DragDropMode.DragOnly
         )
+        HeldFinger(self.viewport())
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._menu)
         self.itemDoubleClicked.connect(lambda item: self.chosen.emit(_row(item).key))

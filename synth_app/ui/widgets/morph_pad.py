@@ -34,6 +34,7 @@ from PyQt6.QtWidgets import QWidget
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.morph import Point, Trail, handle_for
 from synth_app.ui.widgets.base import Themed, rounded_path
+from synth_app.ui.widgets.touch import HeldFinger
 
 TIMBRE_MIME = "application/x-synth-app-timbre"
 _COARSE, _FINE = 64, 224  # samples across the field: while an anchor is dragged, and at rest
@@ -84,6 +85,7 @@ class MorphPad(Themed, QWidget):
         self._dragging: int | None = None  # -1 the handle, else an anchor
         self._hovered = -1
         self._grip = QPointF()
+        HeldFinger(self)
         self.setMouseTracking(True)
         self.setAcceptDrops(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

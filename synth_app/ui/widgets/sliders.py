@@ -21,6 +21,7 @@ from synth_app.core.params import ParamSpec
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.params import ParamScale, grouped_params, tr_param
 from synth_app.ui.widgets.base import Themed, caption, theme_all, tool
+from synth_app.ui.widgets.touch import HeldFinger
 
 WEIGHT_STEPS = 1000
 
@@ -205,6 +206,7 @@ class WeightRow(QWidget):
         layout.setSpacing(0)
         layout.addLayout(head)
         layout.addWidget(self.slider)
+        HeldFinger(self)
         self.set_anchor(name, slot)
 
     def set_anchor(self, name: str, slot: int) -> None:
