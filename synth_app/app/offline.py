@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ TAIL_LIMIT_S = 20.0
 DEFAULT_RATE_HZ = 48_000
 BLOCK_S = 0.005
 """Mixed at a time. Well below a stream's lead, so that streams decide as they do live; otherwise of no consequence."""
+BLOCKS_WRITTEN = 50
+"""Blocks that go to the file together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +128,12 @@ def render_events(
     file = WavFile(out_path, rate_hz)
     frames, peak = 0, 0.0
     try:
-        for block in play_score(core, events, end_ns):
-            file.write(block)
-            frames += len(block)
-            peak = max(peak, float(np.abs(block).max(initial=0.0)))
+        blocks = play_score(core, events, end_ns)
+        while some := list(islice(blocks, BLOCKS_WRITTEN)):
+            sound = np.concatenate(some)
+            file.write(sound)
+            frames += len(sound)
+            peak = max(peak, float(np.abs(sound).max(initial=0.0)))
             progress(min(1.0, frames * 1e9 / rate_hz / max(1, end_ns)))
     except BaseException:
         file.discard()
