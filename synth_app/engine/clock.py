@@ -2,13 +2,15 @@
 
 The callback stamps the start of every block, but it is woken early and late. A second-order loop (F. Adriaensen, "Using
 a DLL to filter time", Linux Audio Conference 2005) follows the mean and smooths the rest, so that two notes a
-millisecond apart land 48 frames apart at 48 kHz whatever the wake-ups did. A single wake-up far off says nothing of the
-clock and is passed over; several in a row mean that blocks were lost, and the loop starts anew from there.
+millisecond apart land 48 frames apart at 48 kHz whatever the wake-ups did. Wake-ups have a long tail, so an error
+counts for no more than a few usual ones (Huber's clipping); and where several stamps in a row are all off to one side,
+blocks were lost, and the loop goes on from there at once instead of drifting over for half a second.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 
 from synth_app.core.shared import read_shared
 from synth_app.engine.callback import MixerMemory
@@ -16,10 +18,13 @@ from synth_app.engine.protocol import STAMP_FRAME, STAMP_NS, STAMP_SEQUENCE
 
 BANDWIDTH_HZ = 0.5
 SETTLING_BLOCKS = 30
-FAR_OFF_NS = 2_000_000
-FAR_OFF_BLOCKS = 1.5
-LOST_AFTER = 5
-"""So many stamps in a row that are far off are believed."""
+AGREEING = 5
+"""So many stamps in a row that are off to one side are believed."""
+SHIFT_NS = 150_000
+CLIP = 3.0
+"""Times the usual error: what a single stamp may count for, and by how much stamps that agree must be off."""
+USUAL_AT_FIRST_NS = 1_000_000.0
+USUAL_FOLLOWS = 0.02
 
 
 class DelayLockedLoop:
@@ -34,8 +39,8 @@ class DelayLockedLoop:
         self._frame = 0
         self._ns = 0.0
         self._updates = 0
-        self._passed_over = 0
-        self._block_ns = math.inf
+        self._usual_ns = USUAL_AT_FIRST_NS
+        self._errors: deque[float] = deque(maxlen=AGREEING)
         self.ns_per_frame = self._nominal
 
     def update(self, frame: int, time_ns: int) -> None:
@@ -43,18 +48,15 @@ class DelayLockedLoop:
         elapsed = frame - self._frame
         if self._updates and elapsed <= 0:
             return
+        if not self._updates:
+            self._frame, self._ns, self._updates = frame, float(time_ns), 1
+            return
         predicted = self._ns + elapsed * self.ns_per_frame
-        error = time_ns - predicted
-        if self._updates:
-            self._block_ns = min(self._block_ns, elapsed * self._nominal)
-        far_off = abs(error) > max(FAR_OFF_NS, FAR_OFF_BLOCKS * self._block_ns)
-        self._passed_over = self._passed_over + 1 if far_off else 0
-        if not self._updates or self._passed_over >= LOST_AFTER:
-            self._frame, self._ns, self._updates, self._passed_over = frame, float(time_ns), 1, 0
-            self.ns_per_frame = self._nominal
-            return
-        if far_off:
-            return
+        self._errors.append(time_ns - predicted)
+        predicted += self._shift()
+        limit = CLIP * self._usual_ns
+        error = min(limit, max(-limit, time_ns - predicted))
+        self._usual_ns += USUAL_FOLLOWS * (abs(error) - self._usual_ns)
         bandwidth = BANDWIDTH_HZ * max(1.0, 8.0 * (1.0 - self._updates / SETTLING_BLOCKS))
         omega = min(0.5, 2.0 * math.pi * bandwidth * elapsed * self._nominal * 1e-9)
         self._ns = predicted + math.sqrt(2.0) * omega * error
@@ -62,6 +64,15 @@ class DelayLockedLoop:
         self.ns_per_frame = min(max(self.ns_per_frame, 0.99 * self._nominal), 1.01 * self._nominal)
         self._frame = frame
         self._updates += 1
+
+    def _shift(self) -> float:
+        """How far the clock has jumped, in ns: what the last stamps agree on, or nothing."""
+        least = max(SHIFT_NS, CLIP * self._usual_ns)
+        if len(self._errors) < AGREEING or (min(self._errors) < least and max(self._errors) > -least):
+            return 0.0
+        jump = min(self._errors, key=abs)
+        self._errors.clear()
+        return jump
 
     @property
     def locked(self) -> bool:

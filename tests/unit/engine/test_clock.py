@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synth_app.engine.callback import MixerMemory
-from synth_app.engine.clock import DelayLockedLoop
+from synth_app.engine.clock import AGREEING, DelayLockedLoop
 from synth_app.engine.protocol import STAMP_FRAME, STAMP_NS, STAMP_SEQUENCE
 from synth_app.engine.timing import DelayStatistics, FileClock, LiveClock
 
@@ -81,6 +81,25 @@ def test_after_lost_blocks_it_starts_anew_within_50_ms(gap_s: float):
     after = found[found[:, 0] > 8.05 + gap_s, 1]
     assert len(after) > 100
     assert np.abs(after).max() < 8
+
+
+def test_wake_ups_that_are_late_now_and_then_hardly_count():
+    """A hundredth of them, by milliseconds: a loop that takes each at its word wanders by 10 frames."""
+
+    def late(rng: np.random.Generator) -> float:
+        return rng.exponential(20_000.0) + (rng.exponential(2_000_000.0) if rng.random() < 0.01 else 0.0)
+
+    off = _settled(_follow(late, block=512, seconds=60.0))
+    assert off.std() < 1.0
+    assert np.abs(off - np.median(off)).max() <= 2
+
+
+def test_a_jump_of_half_a_millisecond_is_followed_within_as_many_blocks_as_must_agree():
+    found = _follow(lambda rng: rng.exponential(20_000.0), block=512, gap=(10.0, 0.0005))
+    after = found[found[:, 0] > 10.0 + (AGREEING + 1) * 512 / RATE_HZ, 1]
+    before = found[(found[:, 0] > 5.0) & (found[:, 0] < 10.0), 1]
+    assert abs(np.median(after[:10]) - np.median(before)) <= 2
+    assert np.abs(after - np.median(before)).max() <= 3
 
 
 def test_wake_ups_in_pairs_are_followed_in_their_mean():
