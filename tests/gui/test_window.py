@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PyQt6 import sip
 from PyQt6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QRect, QSize, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
@@ -15,7 +17,7 @@ from PyQt6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdi
 from pytestqt.qtbot import QtBot
 
 from synth_app.core.events import NoteOff, NoteOn, Panic, PitchBend, SetMorph, SetParam
-from synth_app.engine.telemetry import VoiceView
+from synth_app.engine.telemetry import Telemetry, VoiceView
 from synth_app.engine.voices import Phase
 from synth_app.ui.dialogs.help import HelpDialog
 from synth_app.ui.dialogs.save_dialog import SaveDialog
@@ -919,6 +921,26 @@ def test_pictures_take_in_the_sound(
     assert (window.pictures.rainbow._pixels != before).any()
     assert window.pictures.scope._wave.any()
     assert window.top.meter.channels[0].level_db > -30
+
+
+def test_silence_is_painted_once(window: MainWindow) -> None:
+    rainbow, wave = window.pictures.rainbow, 0.1 * np.sin(np.arange(1_600) * 0.3).astype(np.float32)
+    frame = 0
+
+    def heads(samples: NDArray[np.float32], seconds: float) -> set[int]:
+        nonlocal frame
+        found = set()
+        for _ in range(round(seconds * 30)):
+            frame += len(samples)
+            rainbow.update_sound(Telemetry(rate_hz=48_000, scope=samples, frame=frame))
+            found.add(rainbow._head)
+        return found
+
+    assert len(heads(wave, 1.0)) > 10
+    heads(0.0 * wave, 20.0)
+    assert len(heads(0.0 * wave, 1.0)) == 1, "nothing moves any more"
+    assert (rainbow._pixels == rainbow._pixels[:, :1]).all(), "and the note has left the picture"
+    assert len(heads(wave, 1.0)) > 10
 
 
 def test_a_key_is_painted_once_in_each_shade(window: MainWindow) -> None:

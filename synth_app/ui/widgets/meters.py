@@ -125,6 +125,7 @@ class Rainbowgram(Themed, QWidget):
         self._points = np.zeros((self.ROWS, self.COLUMNS), dtype=np.uint16)
         self._pixels = self._colours()[self._points]
         self._head = 0
+        self._same = 0
         self._model: RainbowModel | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName(self.tr("Rainbowgram"))
@@ -138,7 +139,7 @@ class Rainbowgram(Themed, QWidget):
         self._pixels = self._colours()[self._points]
 
     def update_sound(self, now: Telemetry) -> None:
-        """Take the samples of one snapshot."""
+        """Take the samples of one snapshot; a picture that is the same all over is not painted again."""
         if now.rate_hz <= 0 or now.scope.size == 0:
             return
         if self._model is None or self._model.rate_hz != now.rate_hz:
@@ -149,6 +150,9 @@ class Rainbowgram(Themed, QWidget):
             return
         places = (self._head + np.arange(count)) % self.COLUMNS
         newest = columns[:, columns.shape[1] - count :]
+        self._same = self._same + count if (newest == self._points[:, [self._head - 1]]).all() else 0
+        if self._same > self.COLUMNS:
+            return
         self._points[:, places] = newest
         self._pixels[:, places] = self._colours()[newest]
         self._head = (self._head + count) % self.COLUMNS
