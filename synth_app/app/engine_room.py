@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -21,7 +21,7 @@ from synth_app.adapters.niceness import ask_for_real_time, keep_to_core
 from synth_app.app.compose import DELAY_BLOCKS, Core
 from synth_app.app.library import Library
 from synth_app.core.errors import DeviceError, SynthAppError
-from synth_app.core.events import Panic
+from synth_app.core.events import Event, Panic
 from synth_app.engine.callback import MixerMemory
 from synth_app.engine.inbox import Inbox
 from synth_app.engine.ports import AudioSettings
@@ -78,6 +78,7 @@ class EngineRoom:
         self._params, self._inbox, self._build, self._on_program, self._say = params, inbox, build, on_program, say
         self.changing = threading.RLock()
         self._running = True
+        self._last_trouble = ""
         self._control_lock, self._stream_lock = threading.Lock(), threading.Lock()
         self._lane_locks = [threading.Lock() for _ in range(render_threads(os.cpu_count() or 1))]
         self._lost_streams: list[PortAudioStream] = []  # they did not give their memory back
@@ -221,20 +222,27 @@ class EngineRoom:
             with self._lane_locks[lane]:
                 core = self.core if lane < self.library.info.lanes else None
                 seen = core.board.changes if core is not None else 0
-                worked = core is not None and self._render(core, helper=lane > 0)
+                worked = core is not None and self._guarded("rendering", partial(core.worker.step, lane > 0))
             if not worked:
                 if core is not None:
                     core.board.wait(CONTROL_WAIT_S, seen)
                 else:
                     time.sleep(CONTROL_WAIT_S)
 
-    def _render(self, core: Core, helper: bool) -> bool:
-        """One slice; a generator that fails says so, and what is cached goes on playing."""
+    def _guarded(self, what: str, step: Callable[[], bool]) -> bool:
+        """A step of a thread, and whether it did something. One that fails is told of, and the thread lives on: what is
+        cached goes on playing."""
         try:
-            return core.worker.step(helper)
+            return step()
         except SynthAppError as error:
             self._say(str(error))
-            return False
+        except Exception as error:
+            if repr(error) != self._last_trouble:
+                log.exception("%s failed", what)
+            self._last_trouble = repr(error)
+            self._say(f"Something went wrong in {what} ({error}); the instrument plays on. Please report it.")
+        time.sleep(CONTROL_WAIT_S)  # what fails will fail again: not a thousand times a second
+        return False
 
     def _stream_loop(self) -> None:
         ask_for_real_time()
@@ -242,7 +250,7 @@ class EngineRoom:
             with self._stream_lock:
                 core = self.core
                 if core is not None:
-                    core.streams.step()
+                    self._guarded("the streams of held notes", core.streams.step)
             time.sleep(STREAM_POLL_S)
 
     def _control_loop(self) -> None:
@@ -258,11 +266,18 @@ class EngineRoom:
                 if self.core is None:
                     continue
                 now = time.monotonic_ns()
-                self.core.control.step(now, events)
-                self.patch = self.core.control.performer.patch
-                if now >= snapshot_due:
+                due = now >= snapshot_due
+                if due:
                     snapshot_due = now + SNAPSHOT_NS
-                    self.telemetry = self.core.reporter.snapshot(now, self.surroundings)
+                self._guarded("control", partial(self._control, self.core, now, events, due))
+
+    def _control(self, core: Core, now_ns: int, events: Sequence[Event], snapshot: bool) -> bool:
+        """One step, and a snapshot for the panel where it is due."""
+        core.control.step(now_ns, events)
+        self.patch = core.control.performer.patch
+        if snapshot:
+            self.telemetry = core.reporter.snapshot(now_ns, self.surroundings)
+        return True
 
 
 def _hush(core: Core) -> None:

@@ -59,13 +59,14 @@ class DemandBoard:
         self._changed = threading.Condition()
         self._urgent: Sequence[Demand] = ()
         self._ahead: Sequence[Demand] = ()
+        self._failed: list[Demand] = []
         self._taken: dict[int, bool] = {}  # notes that are being worked on, by identity: whether for something urgent
         self._changes = 0
 
     def publish(self, urgent: Sequence[Demand], ahead: Sequence[Demand] | None = None) -> None:
         """Replace the urgent demands, and those for the future unless ``None`` (control thread)."""
         with self._changed:
-            self._urgent = urgent
+            self._urgent, self._failed = urgent, []
             if ahead is not None:
                 self._ahead = ahead
             self._note_change()
@@ -89,20 +90,29 @@ class DemandBoard:
                 self._note_change()
             return demand
 
-    def give_back(self, demand: Demand) -> None:
-        """Worked on it, met or not (render threads)."""
+    def give_back(self, demand: Demand, failed: bool = False) -> None:
+        """Worked on it, met or not (render threads). One that failed comes last until demands are published anew."""
         with self._changed:
             del self._taken[id(demand.note)]
+            if failed:
+                self._failed.append(demand)
             self._note_change()
 
     def _next(self) -> tuple[Demand | None, bool]:
         """The next demand, and whether it is urgent."""
-        urgent = [d for d in self._urgent if id(d.note) not in self._taken and not d.met]
+        urgent = [d for d in self._urgent if self._is_open(d)]
         if urgent:
             return min(urgent, key=_deadline), True
         if any(self._taken.values()):
             return None, False
-        return next((d for d in self._ahead if id(d.note) not in self._taken and not d.met), None), False
+        ahead = next((d for d in self._ahead if self._is_open(d)), None)
+        if ahead is None and self._failed:
+            again = self._failed.pop(0)
+            return (again, False) if self._is_open(again) else (None, False)
+        return ahead, False
+
+    def _is_open(self, demand: Demand) -> bool:
+        return id(demand.note) not in self._taken and demand not in self._failed and not demand.met
 
     @property
     def changes(self) -> int:

@@ -45,8 +45,10 @@ class RenderWorker:
             return False
         try:
             self._meet(demand)
-        finally:
-            self._board.give_back(demand)
+        except BaseException:
+            self._board.give_back(demand, failed=True)
+            raise
+        self._board.give_back(demand)
         self._on_news()
         return True
 

@@ -125,6 +125,22 @@ def test_a_note_is_given_to_one_at_a_time(board: DemandBoard):
     assert again.note is one
 
 
+def test_what_failed_comes_last_until_demands_are_published_anew(board: DemandBoard):
+    failing, other = _audio(_note(60), deadline=1.0), _audio(_note(61), deadline=2.0)
+    board.publish([failing, other], [])
+    taken = board.take()
+    assert taken is failing
+    board.give_back(taken, failed=True)
+    assert board.take() is other
+    board.give_back(other)
+    other.note.next_frame = FRAMES
+    assert board.take() is failing, "another try, when nothing else is left"
+    board.give_back(failing, failed=True)
+    other.note.next_frame = 3
+    board.publish([failing, other])
+    assert board.take() is failing
+
+
 def test_a_helper_works_beside_others_only(board: DemandBoard):
     board.publish([_audio(_note(60), deadline=0.0), _audio(_note(61), deadline=0.0)])
     assert board.take(helper=True) is None
