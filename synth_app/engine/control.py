@@ -211,6 +211,7 @@ class ControlLoop:
         note = StartVoice(
             now_ns, self._preview_id, 0, pitch, velocity, rendered.note_key, rendered.latent,
             semitones_to_ratio(rendered.semitones), 0.0, gain, gain, EnvelopeTimes(0.0, 1.0, 1.0, PREVIEW_RELEASE_MS),
+            may_bridge=False,  # who listens to a timbre wants to hear that one
         )  # fmt: skip
         return [
             KillVoice(now_ns, former),

@@ -37,6 +37,8 @@ STAND_IN_RELEASE_MS = 250.0
 
 LATCH_S = 2.0
 """A short note that is still not rendered so long after its key went up is given up: nobody expects it any more."""
+PREVIEW_LATCH_S = 10.0
+"""The same for one that nothing may stand in for: it was asked for once, and only the next one replaces it."""
 
 
 class Ensemble:
@@ -295,7 +297,8 @@ class Ensemble:
                 self.kill(voice.voice_id, AT_ONCE)
             elif voice.phase is Phase.LATCHED and voice.stand_in < 0:
                 let_go = voice.due_frame + voice.held_frames
-                if self._bridges and now_frame - let_go > LATCH_S * self._rate_hz:
+                patience_s = LATCH_S if voice.action.may_bridge else PREVIEW_LATCH_S
+                if self._bridges and now_frame - let_go > patience_s * self._rate_hz:
                     self._forget(voice)
 
     def tune(self, action: TuneVoice, frame: int) -> None:
@@ -334,8 +337,15 @@ class Ensemble:
         elif self._ready(voice.note):
             in_time = self._clock.frame_now() <= voice.due_frame
             self._begin(voice, voice.due_frame if in_time else AT_ONCE)
-        elif self._bridges and now_frame - (voice.due_frame - self.delay_frames) > BRIDGE_AFTER_S * self._rate_hz:
+        elif self._may_bridge(voice) and self._late_s(voice, now_frame) > BRIDGE_AFTER_S:
             self._bridge(voice, now_frame)
+
+    def _may_bridge(self, voice: EngineVoice) -> bool:
+        return self._bridges and voice.action.may_bridge
+
+    def _late_s(self, voice: EngineVoice, now_frame: int) -> float:
+        """How long the key has been waiting for its note."""
+        return (now_frame - (voice.due_frame - self.delay_frames)) / self._rate_hz
 
     def _bridge(self, voice: EngineVoice, now_frame: int) -> None:
         """Let the nearest rendered note stand in for one that is not there yet."""
@@ -345,6 +355,7 @@ class Ensemble:
         if note is None:
             self.silent_keys = True
             return
+        note = self.cache.want(note.key, note.latent)  # with room for all of it: it may be heard to its end
         voice.stand_in_ratio = semitones_to_ratio(key.pitch - note.key.pitch)
         sounding = replace(self._sounding(voice), rate=voice.rate * self._note_ratio * voice.stand_in_ratio)
         slot = self.stage.start(voice.voice_id, note, AT_ONCE, sounding)

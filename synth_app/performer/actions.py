@@ -34,6 +34,7 @@ class StartVoice:
         vibrato: depth of the vibrato as a ratio (0.03 = half a semitone).
         gain_left, gain_right: linear.
         envelope: over the note's own envelope.
+        may_bridge: whether another note may stand in while this one is rendered; else it is waited for.
     """
 
     time_ns: int
@@ -48,6 +49,7 @@ class StartVoice:
     gain_left: float
     gain_right: float
     envelope: EnvelopeTimes
+    may_bridge: bool = True
 
 
 @dataclass(frozen=True, slots=True)

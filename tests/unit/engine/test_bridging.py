@@ -99,6 +99,37 @@ def test_for_ever_a_short_note_still_sounds_once_on_its_stand_in():
     rig.assert_clean()
 
 
+def test_a_stand_in_that_was_cut_down_to_its_first_slice_is_heard_to_its_end():
+    """Memory was short: of the timbre before only the beginnings were kept."""
+    rig = _waiting_rig()
+    finisher, cache = rig.control.ensemble.finisher, rig.control.cache
+    (whole,) = rig.prepare([60], weights=(0.0, 1.0))
+    cache._keep(whole.shortened(finisher.first_stop, finisher.samples_after(finisher.first_stop)))
+    rig.on(60)
+    rig.run(0.005)
+    rig.off(60)
+    while not rig.control.ensemble.bridged:
+        rig.step()
+    rig.slices_a_block = 2.0
+    assert level_db(rig.run(0.05)) > SOFT_DB - 10.0
+    rig.run(1.0)
+    rig.assert_clean()
+
+
+def test_a_preview_waits_for_its_own_note_and_then_sounds_for_its_time():
+    rig = _waiting_rig()
+    rig.prepare([60], weights=(0.0, 1.0))
+    rig.control.preview(palette("Loud"), 60, 127, rig.now_ns)
+    assert np.all(rig.run(3.0) == 0.0), "another timbre would be a lie"
+    assert rig.control.banner == ""
+    rig.slices_a_block = 1.0
+    wave = rig.run(0.5)
+    assert tone_db(wave[-4800:], 60) > TONE_DB - 6.0
+    assert rig.control.ensemble.bridged == 0
+    rig.run(1.5)
+    rig.assert_clean()
+
+
 # -- which note stands in --------------------------------------------------------------------------------------------
 
 
