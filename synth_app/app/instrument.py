@@ -152,6 +152,9 @@ class LiveInstrument:
         return self.room.patch
 
     def set_patch(self, patch: Patch) -> None:
+        if patch.name != self.room.patch.name:  # another preset by undo or redo: the one to come back with
+            paths = dict(self.presets())
+            self.preset_path = paths.get(patch.name, self.preset_path)
         self.room.set_patch(patch)
 
     def open_model(self, model: str, provider: str) -> None:
@@ -174,7 +177,7 @@ class LiveInstrument:
     def load_preset(self, path: Path) -> Patch:
         patch = self.library.presets.load(path)
         self.library.keep(patch)
-        self.set_patch(patch)
+        self.room.set_patch(patch)
         self.preset_path = path
         return patch
 

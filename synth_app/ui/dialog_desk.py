@@ -69,6 +69,12 @@ class DialogDesk(QObject):
         window, height = self._window.geometry(), self._theme().px(_UPPER_BAR)
         dialog.move(max(window.left(), window.right() - dialog.width()), window.top() + height)  # the pad stays in view
 
+    def close_welcome(self) -> None:
+        """Close the first-run page, if it is open."""
+        dialog = self._open.get(WelcomeDialog)
+        if dialog is not None:
+            dialog.reject()
+
     def close_active(self) -> bool:
         """Close the dialog that has the keyboard; whether one has."""
         active = QApplication.activeWindow()

@@ -362,8 +362,12 @@ class MainWindow(QMainWindow):
         self._recording_since_s = time.monotonic()
 
     def escape(self) -> None:
-        """Esc: close the dialog that is in front, or else silence everything. (Modal ones close themselves.)"""
+        """Esc: close the dialog that is in front, or else silence everything. (Modal ones close themselves.)
+
+        The first steps say that Esc closes them, and their reader has clicked on the panel meanwhile.
+        """
         if not self.dialogs.close_active():
+            self.dialogs.close_welcome()
             self.panic()
 
     def _model_opened(self) -> None:

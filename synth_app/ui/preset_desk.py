@@ -53,9 +53,9 @@ class PresetDesk(QObject):
             return
         covered = self._document.patch.name if self._document.dirty else ""
         if self._tasks.load(path):
-            text = self.tr("Loaded {0}. Your changes to {1}:") if covered else self.tr("Loaded {0}.")
+            text = self.tr("Loaded {0} over your changes to {1}.") if covered else self.tr("Loaded {0}.")
             text = text.format(self._document.patch.name, covered)
-            self._say_undoable(text) if covered else self.said.emit(text, "")
+            self._say_undoable(text, self.tr("Bring them back")) if covered else self.said.emit(text, "")
 
     def step(self, by: int) -> None:
         """The preset after (1) or before (-1) the present one, among those the browser shows."""
@@ -102,12 +102,12 @@ class PresetDesk(QObject):
         if remedy is not None:
             remedy()
 
-    def _say_undoable(self, text: str) -> None:
+    def _say_undoable(self, text: str, button: str) -> None:
         """Tell of the step just taken, with a button that goes back before it."""
         stack = self._document.stack
         before = stack.index() - 1
         self._remedy = lambda: stack.setIndex(min(before, stack.index()))
-        self.said.emit(text, self.tr("Undo"))
+        self.said.emit(text, button)
 
     def _restore(self, binned: Path) -> None:
         self._bridge.attempt(self._shelf.restore, binned)
@@ -117,8 +117,8 @@ class PresetDesk(QObject):
         """A program change: the panel goes along, and says so when it covers unsaved work (undo brings it back)."""
         dirty = self._document.dirty
         if self.go_along(patch, self.tr("Program change")) and dirty:
-            text = self.tr("A program change loaded {0}. Undo brings your changes back.")
-            self._say_undoable(text.format(patch.name))
+            text = self.tr("A program change loaded {0} over your changes.").format(patch.name)
+            self._say_undoable(text, self.tr("Bring them back"))
 
     def go_along(self, patch: Patch, why: str) -> bool:
         """Put what the instrument plays on the table, as an undoable step; whether that was anything new."""

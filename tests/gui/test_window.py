@@ -559,8 +559,8 @@ def test_loading_over_changes_offers_them_back(window: MainWindow, fake: FakeIns
     window.morphing.jump(0)
     changed = window.document.sound
     window.desk.load(path_of(fake, "Night Bus"))
-    assert window.banner.text.text() == "Loaded Night Bus. Your changes to Glass Choir:"
-    assert window.banner.button.text() == "Undo"
+    assert window.banner.text.text() == "Loaded Night Bus over your changes to Glass Choir."
+    assert window.banner.button.text() == "Bring them back"
     window.morphing.jump(2)
     window.banner.button.click()
     assert window.document.sound == changed and fake.patch.weights == changed.patch.weights
@@ -584,7 +584,7 @@ def test_a_program_change_moves_the_panel_and_keeps_the_edits_in_the_history(
     window.bridge.poll()
     fake.program_change(replace(fake.read_preset(path_of(fake, "Night Bus"))))
     window.bridge.poll()
-    assert window.top.name.text() == "Night Bus" and "Undo brings" in window.banner.text.text()
+    assert window.top.name.text() == "Night Bus" and "over your changes" in window.banner.text.text()
     window.document.stack.undo()
     assert window.document.sound == edited
 
@@ -788,6 +788,17 @@ def test_the_first_steps_come_back_and_wait_for_a_player_without_sound(window: M
     welcome.accept()
     window.top.first_steps.trigger()
     assert any(d.isVisible() for d in window.findChildren(WelcomeDialog) if d is not welcome)
+
+
+def test_escape_closes_the_first_steps_wherever_the_reader_has_clicked(
+    window: MainWindow, fake: FakeInstrument
+) -> None:
+    window.top.first_steps.trigger()
+    window.activateWindow()
+    QTest.mouseClick(window.pad_pane.pad, LEFT)
+    window.escape()
+    assert not any(dialog.isVisible() for dialog in window.findChildren(WelcomeDialog))
+    assert fake.of_type(Panic), "and silences, as everywhere"
 
 
 def test_the_engines_banner_is_shown_once(window: MainWindow, fake: FakeInstrument) -> None:

@@ -55,6 +55,12 @@ found["still"] = strike(64)
 live.open_model("", "auto")
 found["back"] = strike(65)
 found["wires_after"] = wires()
+first = live.patch
+other = next((name, path) for name, path in live.presets() if name != first.name)
+live.load_preset(other[1])
+strike(66)
+live.set_patch(first)
+found["undone"] = [other[0], first.name, live.library.presets.load(live.preset_path).name]
 live.fade_out()
 live.close()
 print(json.dumps(found))
@@ -79,4 +85,6 @@ def test_another_model_plays_on_the_open_output(jack_server: jack.JackServer, tm
     assert found["still"]["voices"] == [62, 64], "and the present model plays on"
     assert found["back"]["model"] == "default" and found["back"]["patch"] == "Welcome"
     assert found["back"]["callbacks"] > found["before"]["callbacks"]
+    other, first, remembered = found["undone"]
+    assert other != first == remembered, "a preset that undo left is not the one to come back with"
     assert found["wires"] == found["wires_after"], "the player's connections stay"
