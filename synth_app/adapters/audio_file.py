@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from synth_app.core.errors import FileFormatError
@@ -83,10 +84,22 @@ class Recorder:
         self.error: FileFormatError | None = None
         self._memory = memory
         self._next = int(memory.state[0]["tap_frame"])
-        self._file = WavFile(path, memory.rate_hz)
+        self._file, self._rate_hz = WavFile(path, memory.rate_hz), memory.rate_hz
+        self._resampler: soxr.ResampleStream | None = None
+        self._draining = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
+
+    def follow(self, memory: MixerMemory) -> None:
+        """Go on with what another output plays, at the take's own rate; nothing to do where it is the same output."""
+        if memory is self._memory:
+            return
+        self._drain()
+        with self._draining:
+            self._memory, self._next = memory, 0
+            same = memory.rate_hz == self._rate_hz
+            self._resampler = None if same else soxr.ResampleStream(memory.rate_hz, self._rate_hz, 2, dtype="float32")
 
     def _run(self) -> None:
         while not self._stop.wait(_POLL_S):
@@ -94,6 +107,10 @@ class Recorder:
                 return
 
     def _drain(self) -> bool:
+        with self._draining:
+            return self._write_new()
+
+    def _write_new(self) -> bool:
         tap = self._memory.tap.reshape(TAP_FRAMES, 2)
         newest = int(self._memory.state[0]["tap_frame"])
         self._next = max(self._next, newest - TAP_FRAMES // 2)  # a long stall costs sound, never order
@@ -101,7 +118,8 @@ class Recorder:
             while self._next < newest:
                 start = self._next % TAP_FRAMES
                 count = min(newest - self._next, TAP_FRAMES - start)
-                self._file.write(tap[start : start + count])
+                sound = tap[start : start + count]
+                self._file.write(sound if self._resampler is None else self._resampler.resample_chunk(sound))
                 self._next += count
         except FileFormatError as error:
             self.error = self._keep_what_fitted(error)

@@ -205,8 +205,8 @@ class LiveInstrument:
 
     def open_audio(self, settings: AudioSettings) -> None:
         self._check_block(settings)
-        self.stop_recording()
         self.room.reopen(settings)
+        self._survey()
 
     def midi_inputs(self) -> Sequence[str]:
         return self._midi.available()
@@ -340,6 +340,8 @@ class LiveInstrument:
         if recorder is not None and recorder.error is not None:
             self._banner = str(recorder.error)
             self._recorder = None
+        elif recorder is not None and core is not None:
+            recorder.follow(core.memory)
         self.room.surroundings = Surroundings(
             provider=self.library.info.provider,
             model=self.library.info.name,

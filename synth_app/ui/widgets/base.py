@@ -151,6 +151,7 @@ class Chooser(Themed, QComboBox):
         self.setAccessibleDescription(name)  # on Linux a combo box is read as what is chosen
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(7)
+        self.setMaxVisibleItems(24)  # all families at once: nothing tells that there are more below
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QStylePainter(self)

@@ -85,7 +85,7 @@ class TimbreBrowser(QWidget):
         flow = FlowLayout(buttons)
         for text, help_text, signal in (
             (self.tr("Random"), self.tr("Draw a new timbre near those the model knows"), self.random_wanted),
-            (self.tr("Mutate"), self.tr("A relative of what sounds now"), self.mutate_wanted),
+            (self.tr("Mutate"), self.tr("A relative of the strongest timbre on the pad"), self.mutate_wanted),
             (self.tr("Capture"), self.tr("Make the present in-between an anchor of its own"), self.capture_wanted),
         ):
             button = QPushButton(text)

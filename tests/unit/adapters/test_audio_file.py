@@ -73,6 +73,21 @@ def test_a_recording_holds_every_frame_from_its_beginning(tmp_path: Path) -> Non
     assert soundfile.info(tmp_path / "take.wav").frames == 25_600
 
 
+@pytest.mark.parametrize("rate_hz", [RATE_HZ, 44_100])
+def test_a_take_outlives_its_output(tmp_path: Path, rate_hz: int) -> None:
+    """A device went and came back, or the player chose another one, perhaps at another rate."""
+    recorder = Recorder(before := MixerMemory(RATE_HZ), tmp_path / "take.wav")
+    mix(before, 100)
+    recorder.follow(before)
+    after = MixerMemory(rate_hz)
+    recorder.follow(after)
+    mix(before, 50)  # nobody hears it any more
+    mix(after, 200)
+    recorder.stop()
+    wanted = 256 * 100 + 256 * 200 * RATE_HZ / rate_hz
+    assert soundfile.info(tmp_path / "take.wav").frames == pytest.approx(wanted, abs=3_000 if rate_hz != RATE_HZ else 0)
+
+
 def test_a_take_that_fills_the_disk_is_kept_as_far_as_it_goes(tmp_path: Path) -> None:
     memory = MixerMemory(RATE_HZ)
     with full_disk(300_000):
