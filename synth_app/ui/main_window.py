@@ -364,10 +364,13 @@ class MainWindow(QMainWindow):
     def escape(self) -> None:
         """Esc: close the dialog that is in front, or else silence everything. (Modal ones close themselves.)
 
-        The first steps say that Esc closes them, and their reader has clicked on the panel meanwhile.
+        The first steps say that Esc closes them, and their reader has clicked on the panel meanwhile. A search is left,
+        so that the letters play again.
         """
         if not self.dialogs.close_active():
             self.dialogs.close_welcome()
+            if isinstance(QApplication.focusWidget(), QLineEdit):
+                self.pad_pane.pad.setFocus()
             self.panic()
 
     def _model_opened(self) -> None:

@@ -368,6 +368,15 @@ def test_a_click_on_nothing_ends_the_typing(window: MainWindow, fake: FakeInstru
     assert len(fake.of_type(NoteOn)) == 1
 
 
+def test_escape_leaves_a_search_and_the_letters_play_again(window: MainWindow, fake: FakeInstrument) -> None:
+    window.timbres.search.setFocus()
+    QTest.keyClicks(QApplication.focusWidget(), "ad")
+    assert not fake.of_type(NoteOn)
+    window.escape()
+    QTest.keyClicks(QApplication.focusWidget(), "ad")
+    assert len(fake.of_type(NoteOn)) == 2 and window.timbres.search.text() == "ad"
+
+
 def test_letters_can_be_switched_off(make_window: Callable[..., MainWindow], fake: FakeInstrument) -> None:
     window = make_window(PanelSettings(first_run=False, computer_keys=False))
     QTest.keyClick(window, Qt.Key.Key_A)
