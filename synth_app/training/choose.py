@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from synth_app.adapters.model_manifest import read_manifest
 from synth_app.core.errors import SettingsError
 from synth_app.training.checkpoint import saved_config
 from synth_app.training.config import TrainConfig
@@ -55,7 +56,8 @@ def choose_config(choice: Choice, run: Path) -> TrainConfig:
     if choice.start is not None:
         if choice.shapes:
             raise SettingsError("A run that begins with a model has the model's sizes: leave the other wishes out.")
-        config = replace(config, model=sizes_of_model(choice.start))
+        seen = int(read_manifest(choice.start).training.get("samples_seen", 0))
+        config = replace(config, model=sizes_of_model(choice.start), before=seen)
     elif choice.plan in GO_ON:
         raise SettingsError(f"The plan {choice.plan} goes on from a trained model: name one with --start.")
     if choice.shapes:

@@ -72,8 +72,9 @@ class Stage:
 
 
 NET_STAGE = Stage(
-    "net", 64_000, batch=4, lr_net=2e-3, lr_heads=3e-4, lr_codes=2e-4, decay=0.5, wave_weight=0.1, wave_notes=1
-)
+    "net", 64_000, batch=4, lr_net=2e-3, lr_heads=3e-4, lr_codes=2e-4, decay=0.5,
+    wave_weight=0.1, ear_weight=1.0, loudness_weight=0.05, wave_notes=1,
+)  # fmt: skip
 """Everything together, with the decoded wave in the loss (at three times this weight it drowns the picture's): the long
 stretch."""
 
@@ -83,7 +84,8 @@ class TrainConfig:
     """A whole run. ``samples`` are notes seen; every schedule is a function of them and of nothing else.
 
     ``shards`` is how many threads share a step, a part of the batch each. With ``scratch`` a voice begins as GANSynth's
-    did: nothing is measured on the notes beforehand, and the convolutions are heard from the first step.
+    did: nothing is measured on the notes beforehand, and the convolutions are heard from the first step. ``before`` is
+    what the model that the run began with had seen already; it stands on the card and changes nothing.
     """
 
     model: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -99,6 +101,7 @@ class TrainConfig:
     average_half_life: float = 8_000.0
     shards: int = 2
     scratch: bool = False
+    before: int = 0
 
     def from_trained_heads(self) -> "TrainConfig":
         """The plan for a run that begins with an exported model, whose heads are trained: the net's stage only."""

@@ -85,7 +85,8 @@ def export_model(run: Path, dataset: Path, out: Path, report: Path | None = None
     feed = NoteFeed(notes, waves=True)
     voice, checkpoint = load_voice(run, feed)
     facts: dict[str, Any] = {
-        "samples_seen": checkpoint.samples_seen, "notes": len(feed), "anchors": len(feed.anchors),
+        "samples_seen": checkpoint.config.before + checkpoint.samples_seen,
+        "notes": len(feed), "anchors": len(feed.anchors),
         "channels": list(checkpoint.config.model.channels), "convolutions_trained": net_is_trained(checkpoint),
         "sources": list(notes.sources),
     }  # fmt: skip

@@ -82,7 +82,7 @@ def open_subject(source: Path, dataset: Dataset) -> tuple[Subject, Dataset]:
     if (source / MANIFEST_NAME).exists():
         return _from_model(source, dataset)
     voice, checkpoint = load_voice(source, NoteFeed(dataset))
-    facts = {"samples seen": checkpoint.samples_seen}
+    facts = {"samples seen": checkpoint.config.before + checkpoint.samples_seen}
     return subject_of(voice, anchors_of(dataset), source.name, facts), dataset
 
 
