@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from PyQt6.QtCore import QObject, Qt, pyqtSignal
+from PyQt6.QtCore import QObject, QSize, Qt, pyqtSignal
 from PyQt6.QtWidgets import QApplication, QDialog, QWidget
 
 from synth_app.engine.ports import AudioSettings
@@ -89,18 +89,28 @@ class DialogDesk(QObject):
             dialog = self._open[kind] = make()
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.finished.connect(lambda _: self._open.pop(kind, None))
-            room = self._window.screen().availableSize() * _SHARE_OF_SCREEN
-            dialog.resize(dialog.size().expandedTo(dialog.sizeHint()).boundedTo(room))
+            self._fit(dialog)
         dialog.show()  # not modal: the keys play while it is open
         dialog.raise_()
         dialog.activateWindow()
         return dialog
 
+    def fit(self) -> None:
+        """Give open dialogs the room that another zoom asks for."""
+        for dialog in self._open.values():
+            self._fit(dialog)
+
+    def _fit(self, dialog: QDialog) -> None:
+        wanted = dialog.sizeHint()
+        if isinstance(dialog, SettingsDialog):
+            wanted = wanted.expandedTo(QSize(self._theme().px(600), self._theme().px(560)))
+        room = self._window.screen().availableSize() * _SHARE_OF_SCREEN
+        dialog.resize(dialog.size().expandedTo(wanted).boundedTo(room))
+
     def _make_settings(self) -> QDialog:
         dialog = SettingsDialog(self._window, self._bridge, self._settings(), *self._choices, self._theme())
         dialog.changed.connect(self.changed)
         dialog.sound.model_wanted.connect(self.open_model)
-        dialog.resize(self._theme().px(600), self._theme().px(560))
         return dialog
 
     def _make_welcome(self) -> QDialog:

@@ -388,6 +388,7 @@ class MainWindow(QMainWindow):
         if (before.theme, before.zoom) != (settings.theme, settings.zoom):
             self.theme = make_theme(settings.theme, settings.zoom)
             self.apply_theme()
+            self.dialogs.fit()
         if before.computer_keys != settings.computer_keys:
             self.player.enabled = settings.computer_keys
             self.player.let_go()

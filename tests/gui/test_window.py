@@ -767,6 +767,15 @@ def test_f1_lists_the_keys(window: MainWindow) -> None:
     assert len(window.findChildren(HelpDialog)) == 1, "one is enough"
 
 
+def test_open_settings_grow_with_the_zoom(window: MainWindow) -> None:
+    window.dialogs.show_settings()
+    dialog = window.dialogs.settings_dialog
+    dialog.resize(500, 500)
+    window.change_settings(replace(window.settings, zoom=2.0))
+    room = window.screen().availableSize() * 0.92
+    assert dialog.size() == QSize(window.theme.px(600), window.theme.px(560)).boundedTo(room)
+
+
 def test_escape_closes_the_dialog_in_front_and_nothing_else(
     window: MainWindow, fake: FakeInstrument, qtbot: QtBot
 ) -> None:
