@@ -2,7 +2,7 @@
 
     python tools/representations.py runs/dataset runs/representations [NAME ...]
 
-Every representation gets the same instruments, notes and number of steps, one thread for about five minutes, and a
+Every representation gets the same instruments, notes and number of steps, one thread for some minutes, and a
 generator of a quarter of GANSynth's width. Its ceiling (real notes through the codec and back) and its trained voice
 are measured on held-out notes: strict pitch, and log-spectral distance and spectral convergence of the decoded sound,
 always on the same mel picture and STFT. A row is written to ``table.md`` as soon as it is known; what is trained is

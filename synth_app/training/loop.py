@@ -54,8 +54,8 @@ class TrainOptions:
         threads: of the arithmetic. niceness: added to the process's own, so that playing comes first.
         checkpoint_s: seconds between checkpoints.
         start: a model directory to begin from when the run has no checkpoint yet: its weights, and the codes of the
-            anchors whose names and velocities it shares with the data set. Its heads are trained, so the fitting plan
-            is "net" or "adversarial" (see ``plans``).
+            instruments that it shares with the data set. Its heads are trained, so the fitting plan is "net" or
+            "adversarial" (see ``plans``).
         samples: stop after so many (a pause; the schedule is the configuration's).
         device: "cpu" or "cuda".
         resident: keep the notes in the device's memory and make their pictures there; the way of every device but the
