@@ -44,7 +44,7 @@ REAL_TIME = {"_jack_server", "screen"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What plays in real time gets a second and a third chance: a machine that stood still for a moment is no fault of ours.
+    """What plays in real time gets two more chances: a machine that stood still for a moment is no fault of ours.
 
     The summary names every test that needed it, and ``-p no:rerunfailures`` gives none.
     """

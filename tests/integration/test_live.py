@@ -11,7 +11,6 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from synth_app.adapters.preset_store import PresetStore
 from synth_app.app.library import Library
