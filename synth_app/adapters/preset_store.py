@@ -21,6 +21,7 @@ from typing import Any
 import platformdirs
 import tomli_w
 
+from synth_app.core.command import COMMAND
 from synth_app.core.errors import PresetError
 from synth_app.timbre.patch import Patch
 from synth_app.timbre.preset_schema import document_from_patch, patch_from_document
@@ -144,7 +145,7 @@ class PresetStore:
         hint = (
             f"did you mean {', '.join(list(dict.fromkeys(near))[:3])}?"
             if near
-            else "list them with: synth-app presets list."
+            else f"list them with: {COMMAND} presets list."
         )
         raise PresetError(f"There is no preset named {name_or_path!r}; {hint}")
 

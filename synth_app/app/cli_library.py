@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synth_app.app.cli_options import progress_bar, say, show_path
+from synth_app.core.command import COMMAND
 from synth_app.core.errors import ModelError, PresetError
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def _tell(report: ImportReport) -> None:
     if report.sha256:
         say(f"SHA-256 of the archive: {report.sha256}")
     name = report.directory.name
-    typer.echo(f"Wrote {show_path(report.directory)}. Play it: synth-app play --model {name}")
+    typer.echo(f"Wrote {show_path(report.directory)}. Play it: {COMMAND} play --model {name}")
 
 
 def _plain_name(checkpoint: str) -> str:

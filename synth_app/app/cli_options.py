@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from synth_app.core.command import COMMAND
 from synth_app.core.errors import FileFormatError
 
 Number = TypeVar("Number", int, float)
@@ -51,13 +52,13 @@ class Provider(StrEnum):
 PresetOption = Annotated[
     str,
     typer.Option(
-        "--preset", "-p", help="A preset's name (see: synth-app presets list) or its file.", metavar="NAME|FILE"
+        "--preset", "-p", help=f"A preset's name (see: {COMMAND} presets list) or its file.", metavar="NAME|FILE"
     ),
 ]
 ModelOption = Annotated[
     str,
     typer.Option(
-        "--model", "-m", help="A model's name (see: synth-app models list) or its folder.", metavar="NAME|DIR"
+        "--model", "-m", help=f"A model's name (see: {COMMAND} models list) or its folder.", metavar="NAME|DIR"
     ),
 ]
 ProviderOption = Annotated[

@@ -23,6 +23,7 @@ from synth_app.app.cli_options import (
     require_wav_name,
     say,
 )
+from synth_app.core.command import COMMAND
 from synth_app.core.errors import DeviceError
 
 
@@ -32,7 +33,7 @@ def play(
     model: ModelOption = "",
     midi_in: Annotated[
         list[str] | None,
-        typer.Option("--midi-in", help="Listen to this MIDI input only; may be given again. See: synth-app devices."),
+        typer.Option("--midi-in", help=f"Listen to this MIDI input only; may be given again. See: {COMMAND} devices."),
     ] = None,
     midi_channel: Annotated[
         list[int] | None,
@@ -44,7 +45,7 @@ def play(
         ),
     ] = None,
     audio_device: Annotated[
-        str, typer.Option("--audio-device", help="Output to use, by name. See: synth-app devices.")
+        str, typer.Option("--audio-device", help=f"Output to use, by name. See: {COMMAND} devices.")
     ] = "",
     rate: Annotated[
         int,

@@ -23,6 +23,7 @@ from synth_app.adapters.generator_openvino import openvino_missing
 from synth_app.adapters.preset_store import PresetStore
 from synth_app.app import machine, paths
 from synth_app.app.settings import SettingsFile
+from synth_app.core.command import COMMAND
 from synth_app.core.errors import ModelError, SynthAppError
 from synth_app.core.processor import multiplies_in_bfloat16
 
@@ -181,7 +182,8 @@ def check_realtime() -> Finding:
 def check_model() -> Finding:
     """The default model's files against its own checksums, its graph, and the level of one note."""
     if model_store.find_model("") is None:
-        return Finding("model", State.WARN, "none: the built-in partials play", "synth-app models fetch, or export one")
+        cure = f"{COMMAND} models fetch, or export one"
+        return Finding("model", State.WARN, "none: the built-in partials play", cure)
     return Finding("model", State.OK, model_store.verify_model("").sentence)
 
 

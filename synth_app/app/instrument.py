@@ -121,7 +121,7 @@ class LiveInstrument:
         """The preset asked for, which must fit the model."""
         patch = self.library.patch(preset)
         self.library.keep(patch)
-        self.preset_path = self.library.presets.find(preset) if preset else None
+        self.preset_path = self.library.presets.find(preset) if preset else dict(self.presets()).get(patch.name)
         return patch
 
     # -- the face ------------------------------------------------------------------------------------------------

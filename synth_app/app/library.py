@@ -15,6 +15,7 @@ from synth_app.adapters.generator_partials import PartialsGenerator, partials_an
 from synth_app.adapters.model_store import find_model, open_model
 from synth_app.adapters.preset_store import PresetStore
 from synth_app.app.compose import GREETING, fallback_patch
+from synth_app.core.command import COMMAND
 from synth_app.core.errors import PresetError
 from synth_app.render.ports import Generator, GeneratorInfo
 from synth_app.timbre.anchors import Anchor
@@ -62,7 +63,7 @@ class Library:
         else:
             self.generator, self.anchors = PartialsGenerator(), partials_anchors()
             if not model:
-                self.notice = "No model is installed, so the built-in partials play; see synth-app models."
+                self.notice = f"No model is installed, so the built-in partials play; see {COMMAND} models."
 
     def __enter__(self) -> Self:
         return self

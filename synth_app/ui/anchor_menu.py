@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from PyQt6.QtCore import QCoreApplication, QPoint
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QInputDialog, QMenu, QWidget
+from PyQt6.QtWidgets import QMenu, QWidget
 
 from synth_app.timbre.patch import Patch
+from synth_app.ui.dialogs.ask import ask_text
 from synth_app.ui.morphing import Morphing
 from synth_app.ui.tasks import Tasks
 
@@ -40,8 +41,7 @@ def show_anchor_menu(window: QWidget, index: int, at: QPoint, morphing: Morphing
 
 
 def _rename(window: QWidget, index: int, present: str, tasks: Tasks) -> None:
-    name, ok = QInputDialog.getText(
-        window, translate("anchor_menu", "Rename anchor"), translate("anchor_menu", "New name:"), text=present
-    )
-    if ok:
+    title, label = translate("anchor_menu", "Rename anchor"), translate("anchor_menu", "New name of {0}:")
+    name = ask_text(window, title, label.format(present), present)
+    if name is not None:
         tasks.rename_anchor(index, name)

@@ -59,6 +59,13 @@ class DialogDesk(QObject):
         """Open the settings."""
         self._show(SettingsDialog, self._make_settings)
 
+    def help_silence(self) -> None:
+        """Open the settings for a player who hears nothing."""
+        self.show_settings()
+        if self.settings_dialog is not None:
+            self.settings_dialog.audio.help_silence()
+            self._fit(self.settings_dialog)
+
     def show_keys(self) -> None:
         """Open the table of keys."""
         self._show(HelpDialog, lambda: HelpDialog(self._window))
@@ -115,7 +122,7 @@ class DialogDesk(QObject):
 
     def _make_welcome(self) -> QDialog:
         dialog = WelcomeDialog(self._window, self._bridge, self._player)
-        dialog.settings_wanted.connect(self.show_settings)
+        dialog.settings_wanted.connect(self.help_silence)
         dialog.keys_wanted.connect(self.show_keys)
         dialog.finished.connect(lambda _: self.changed.emit(replace(self._settings(), first_run=False)))
         return dialog

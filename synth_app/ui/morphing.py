@@ -6,6 +6,7 @@ hears of it once.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from synth_app.timbre.patch import SCENES, Patch, PatchAnchor, Scene
 from synth_app.ui.document import Document, Sound, places_of
 from synth_app.ui.view_models.morph import (
+    SNAP_RADIUS,
     GestureRecorder,
     Point,
     Weights,
@@ -128,9 +130,12 @@ class Morphing(QObject):
         self._document.edit(moved.with_weights(weights), self.tr("Move anchor"), merge=f"anchor{index}")
 
     def with_anchor(self, anchor: PatchAnchor) -> Patch:
-        """The patch with one more anchor, its weight from the handle's place."""
-        patch = replace(self._document.patch, anchors=(*self._document.patch.anchors, anchor))
-        return patch.with_weights(weights_at(self._document.sound.handle, places_of(patch)))
+        """The patch with one more anchor. The blend stays as it is until the handle moves, unless the anchor is put
+        where the handle is."""
+        patch, handle = self._document.patch, self._document.sound.handle
+        more = replace(patch, anchors=(*patch.anchors, anchor))
+        under = math.dist(handle, (anchor.x, anchor.y)) < SNAP_RADIUS
+        return more.with_weights(weights_at(handle, places_of(more)) if under else (*patch.weights, 0.0))
 
     def without_anchor(self, index: int) -> Patch:
         """The patch with one anchor less, the others sharing its weight."""

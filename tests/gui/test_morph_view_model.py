@@ -15,6 +15,7 @@ from synth_app.ui.view_models.morph import (
     constrained,
     free_place,
     handle_for,
+    labels_apart,
     path_between,
     snapped,
     weights_at,
@@ -82,6 +83,18 @@ def test_a_new_anchor_finds_room() -> None:
     spot = free_place(PLACES)
     assert min((spot[0] - x) ** 2 + (spot[1] - y) ** 2 for x, y in PLACES) > 0.02
     assert all(0.0 <= value <= 1.0 for value in spot)
+
+
+def test_names_stand_apart_where_there_is_room() -> None:
+    field, size = (400.0, 300.0), (80.0, 20.0)
+    alone, upper, lower = labels_apart([(60, 150), (200, 120), (210, 160)], [size] * 3, field, 18, 3)
+    assert alone == (20, 168, 0.0), "below its mark"
+    assert upper == (160, 82, 0.0), "above: below it is another's mark"
+    assert lower == (170, 178, 0.0)
+    left, top, covered = labels_apart([(2, 298)], [size], field, 18, 3)[0]
+    assert left >= 3 and top + 20 <= 300 and covered == 0.0
+    crowd = labels_apart([(200, 150 + i) for i in range(8)], [size] * 8, field, 18, 3)
+    assert crowd[-1][2] > 0.5, "what cannot be read is known to be covered"
 
 
 def test_the_trail_fades_and_forgets() -> None:

@@ -450,6 +450,16 @@ def test_the_history_buttons_say_what_they_do(window: MainWindow) -> None:
     assert window.top.redo.isEnabled() and len(window.document.patch.anchors) == 5
 
 
+def test_a_timbre_more_leaves_the_blend_as_it_is_unless_it_is_put_under_the_ring(window: MainWindow) -> None:
+    before, handle = window.document.patch.weights, window.document.sound.handle
+    window.tasks.add_anchor("Oboe")
+    assert window.document.patch.weights == pytest.approx((*before, 0.0))
+    window.tasks.add_anchor("Violin", *handle)
+    assert window.document.patch.weights[-1] == pytest.approx(1.0)
+    window.morphing.jump([anchor.name for anchor in window.document.patch.anchors].index("Oboe"))
+    assert window.document.patch.weights[-2] == pytest.approx(1.0), "from the first move on the place decides"
+
+
 # ---------------------------------------------------------------------- presets
 def answer(monkeypatch: pytest.MonkeyPatch, role: QMessageBox.ButtonRole) -> list[str]:
     """Answer the question about unsaved changes by the button of this role; returns what was asked."""
@@ -553,7 +563,7 @@ def test_presets_by_drag_and_drop_rename_bin_and_back(window: MainWindow, fake: 
 
 
 def test_a_search_without_presets_says_so(window: MainWindow) -> None:
-    assert window.presets.note.text().startswith("Drop a preset file here")
+    assert window.presets.note.text().startswith("Double-click loads.")
     window.presets.search.setText("zzz")
     assert window.presets.list.count() == 0
     assert window.presets.note.text().startswith("No preset matches “zzz”.")
@@ -801,6 +811,7 @@ def test_the_first_steps_come_back_and_wait_for_a_player_without_sound(window: M
     welcome = window.findChild(WelcomeDialog)
     next(b for b in welcome.findChildren(QPushButton) if b.text().startswith("I hear nothing")).click()
     assert window.dialogs.settings_dialog.isVisible() and welcome.isVisible()
+    assert window.dialogs.settings_dialog.audio.silence.isVisible()
     window.dialogs.settings_dialog.accept()
     assert welcome.isVisible(), "the next try is one click away"
     welcome.accept()
@@ -916,6 +927,14 @@ def test_a_long_blend_leaves_the_sound_in_view(window: MainWindow) -> None:
     while not window.weights.rows[10].slider.hasFocus():
         QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
     assert not window.weights.rows[10].slider.visibleRegion().isEmpty(), "the rest is a scroll away"
+
+
+def test_names_of_a_full_pad_cover_no_mark_and_no_name(make_window: Callable[..., MainWindow]) -> None:
+    window = make_window(PanelSettings(first_run=False, zoom=2.0), (1400, 900))
+    for name in ("Oboe", "Violin", "Trumpet"):
+        window.tasks.add_anchor(name)
+    pad = window.pad_pane.pad
+    assert [pad._spot(index)[2] for index in range(8)] == [0.0] * 8
 
 
 def test_the_ring_hides_no_name(window: MainWindow) -> None:

@@ -42,7 +42,7 @@ def wires():
 live = LiveInstrument(LiveOptions(headless=True, cache_mb=0))
 live.wait_ready()
 live.post(SetParam(time.monotonic_ns(), "polyphony", 8.0))
-found = dict(before=strike(60), wires=wires())
+found = dict(before=strike(60), wires=wires(), greets=live.preset_path.stem)
 live.post(ControlChange(time.monotonic_ns(), 0, 64, 127))
 live.open_model("partials", "cpu")
 found["after"] = strike(62)
@@ -77,6 +77,7 @@ def test_another_model_plays_on_the_open_output(jack_server: jack.JackServer, tm
     assert child.returncode == 0, child.stderr
     found = json.loads(child.stdout)
     assert found["before"]["voices"] == [60] and found["before"]["model"] == "default"
+    assert found["greets"].casefold() == "welcome", "the panel can mark it in its list"
     assert "partials" in found["after"]["model"]
     assert found["after"]["voices"] == [62], "what sounded has faded, pedal or not"
     assert found["after"]["anchors"] != found["before"]["anchors"]

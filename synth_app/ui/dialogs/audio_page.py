@@ -39,6 +39,10 @@ class AudioPage(Page):
         self.again = QPushButton(self.tr("Look again"))
         self.again.clicked.connect(self.reload_devices)
         self.latency, self.answer = QLabel(), caption("")
+        self.silence = QLabel(
+            self.tr("Choose the output that your speakers or headphones are on, then “Use this output”, and play. Does "
+                    "the meter at the top of the panel move? Then the sound is on its way: turn that output up.")
+        )  # fmt: skip
         self._lay_out()
         bridge.snapshot.connect(self._show_latency)  # a bound method, which ends with the page
         self._show_latency(bridge.now, bridge.now)
@@ -54,8 +58,10 @@ class AudioPage(Page):
             self.tr("A smaller block answers sooner, a larger one crackles less. Under JACK its server sets the rate "
                     "and the block for every program.")
         )  # fmt: skip
-        for label in (hint, self.latency, self.answer):
+        for label in (self.silence, hint, self.latency, self.answer):
             label.setWordWrap(True)
+        self.silence.hide()
+        form.insertRow(0, self.silence)
         form.addRow("", hint)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -65,6 +71,10 @@ class AudioPage(Page):
         form.addRow("", row)
         form.addRow(self.tr("Now"), self.latency)
         form.addRow("", self.answer)
+
+    def help_silence(self) -> None:
+        """Say what to do for a player who hears nothing."""
+        self.silence.show()
 
     def reload_devices(self) -> None:
         """List the outputs again, without waiting for them."""

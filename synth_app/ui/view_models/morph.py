@@ -75,6 +75,48 @@ def free_place(places: Sequence[Point]) -> Point:
     return max(ring, key=lambda spot: min(math.dist(spot, place) for place in places))
 
 
+def labels_apart(
+    marks: Sequence[Point], sizes: Sequence[Point], field: Point, reach: float, edge: float
+) -> list[tuple[float, float, float]]:
+    """Where names of marks stand so that they cover neither one another nor a mark, each as (left, top, covered).
+
+    A name stands below its mark, or else above, to the right or to the left of it, whichever covers least;
+    ``covered`` is the share of it that lies over something all the same, 0..1.
+
+    Args:
+        marks: their centres in pixels. sizes: of the names. field: width and height to stay in.
+        reach: from a mark's centre to where its name may begin. edge: free pixels along the field's sides.
+    """
+    discs = [(x - reach, y - reach, 2 * reach, 2 * reach) for x, y in marks]
+    placed: list[tuple[float, float, float, float]] = []
+    found = []
+    for index, ((x, y), (width, height)) in enumerate(zip(marks, sizes, strict=True)):
+        spots = (
+            (x - width / 2, y + reach),
+            (x - width / 2, y - reach - height),
+            (x + reach, y - height / 2),
+            (x - reach - width, y - height / 2),
+        )
+        others = [*placed, *(disc for i, disc in enumerate(discs) if i != index)]
+        tries = []
+        for left, top in spots:
+            box = (
+                max(edge, min(left, field[0] - edge - width)), max(0.0, min(top, field[1] - height)), width, height
+            )  # fmt: skip
+            tries.append((sum(_shared(box, other) for other in others), box))
+        covered, box = min(tries, key=lambda each: round(each[0]))  # the first of those that cover as little
+        placed.append(box)
+        found.append((box[0], box[1], min(1.0, covered / max(1.0, width * height))))
+    return found
+
+
+def _shared(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    """The area that two boxes (left, top, width, height) have in common."""
+    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    return max(0.0, across) * max(0.0, down)
+
+
 def blended(one: Sequence[float], other: Sequence[float], position: float) -> Weights:
     """The crossfader: weights between two scenes, ``position`` 0..1."""
     t = min(1.0, max(0.0, position))

@@ -111,6 +111,7 @@ class ScrolledColumn(QScrollArea):
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows the focus of what is in it
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setViewportMargins(0, 0, self.fontMetrics().averageCharWidth(), 0)  # no value touches the scroll bar
         self.setWidget(column)
         column.installEventFilter(self)
 
@@ -120,7 +121,7 @@ class ScrolledColumn(QScrollArea):
         return super().eventFilter(watched, event)
 
     def sizeHint(self) -> QSize:
-        return self.widget().sizeHint()
+        return self.widget().sizeHint().grownBy(self.viewportMargins())
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, min(self.sizeHint().height(), 6 * self.fontMetrics().height()))

@@ -32,13 +32,14 @@ from PyQt6.QtGui import (
 from PyQt6.QtWidgets import QWidget
 
 from synth_app.ui.theme import Theme
-from synth_app.ui.view_models.morph import Point, Trail, handle_for
+from synth_app.ui.view_models.morph import Point, Trail, handle_for, labels_apart
 from synth_app.ui.widgets.base import Themed, rounded_path
 from synth_app.ui.widgets.touch import HeldFinger
 
 TIMBRE_MIME = "application/x-synth-app-timbre"
 _COARSE, _FINE = 64, 224  # samples across the field: while an anchor is dragged, and at rest
 _MOST_WORDS = 1024
+_CROWDED = 0.3  # a light timbre's name of which more is covered is shown when the mouse is on its mark
 _ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),
@@ -80,6 +81,7 @@ class MorphPad(Themed, QWidget):
         self._handle: Point = (0.5, 0.5)
         self._trail = Trail()
         self._field: QPixmap | None = None
+        self._spots: list[tuple[float, float, float]] = []  # middle, top and covered share of every name
         self._marks: dict[tuple[int, bool], QPixmap] = {}
         self._words: dict[tuple[str, bool], tuple[QFont, QStaticText, QSizeF]] = {}
         self._dragging: int | None = None  # -1 the handle, else an anchor
@@ -98,7 +100,7 @@ class MorphPad(Themed, QWidget):
         shown = (tuple(names), tuple(places), tuple(slots))
         if shown != (self._names, self._places, self._slots):
             self._names, self._places, self._slots = shown
-            self._field = None
+            self._field, self._spots = None, []
             self.update()
 
     def set_morph(self, handle: Point, weights: Sequence[float], jump: bool = False) -> None:
@@ -125,7 +127,7 @@ class MorphPad(Themed, QWidget):
             self.update()
 
     def apply_theme(self, theme: Theme) -> None:
-        self._field = None
+        self._field, self._spots = None, []
         self._marks.clear()
         self._words.clear()
         super().apply_theme(theme)
@@ -228,7 +230,7 @@ class MorphPad(Themed, QWidget):
         event.acceptProposedAction()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._field = None
+        self._field, self._spots = None, []
         self._words.clear()
 
     # ------------------------------------------------------------------ painting
@@ -362,12 +364,14 @@ class MorphPad(Themed, QWidget):
         return self._weights[index] if index < len(self._weights) else 0.0
 
     def _paint_label(self, painter: QPainter, index: int) -> None:
-        """An anchor's name and its share, below it."""
-        center, weight = self.to_screen(self._places[index]), self._weight(index)
+        """An anchor's name and its share, near it."""
+        weight = self._weight(index)
         text = f"{self._names[index]}  {100 * weight:.0f} %" if weight >= 0.005 else self._names[index]
         font, words, size = self._laid_out(text, weight >= 0.25)
-        left = min(max(self.theme.px(8), center.x() - size.width() / 2), self.width() - size.width() - self.theme.px(8))
-        top = center.y() + self.theme.px(18)
+        middle, top, covered = self._spot(index)
+        if covered > _CROWDED and weight < 0.25 and index not in (self._hovered, self._dragging):
+            return
+        left = middle - size.width() / 2
         margin, radius = self.theme.px(5), self.theme.px(5)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("sunken", 0.72))
@@ -375,6 +379,22 @@ class MorphPad(Themed, QWidget):
         painter.setPen(self.theme.color("text"))
         painter.setFont(font)
         painter.drawStaticText(QPointF(left, top), words)
+
+    def _spot(self, index: int) -> tuple[float, float, float]:
+        """Middle and top of a name with any share, and how much of it is covered.
+
+        It does not depend on the shares: no name hops about while the ring is dragged.
+        """
+        if not self._spots:
+            widest = [self._laid_out(f"{name}  100 %", True)[2] for name in self._names]
+            sizes = [(size.width() + self.theme.px(10), size.height()) for size in widest]
+            places = [(at.x(), at.y()) for at in map(self.to_screen, self._places)]
+            field, reach, edge = (self.width(), self.height()), self.theme.px(18), self.theme.px(3)
+            found = labels_apart(places, sizes, field, reach, edge)
+            self._spots = [
+                (left + size[0] / 2, top, covered) for (left, top, covered), size in zip(found, sizes, strict=True)
+            ]
+        return self._spots[index]
 
     def _laid_out(self, text: str, bold: bool) -> tuple[QFont, QStaticText, QSizeF]:
         """Words ready to be drawn, and their size; the same come again and again while the ring is dragged."""

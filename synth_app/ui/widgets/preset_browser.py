@@ -6,9 +6,10 @@ from pathlib import Path
 
 from PyQt6.QtCore import QPoint, pyqtSignal
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMenu, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from synth_app.ui.bridge import Bridge
+from synth_app.ui.dialogs.ask import ask_text
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.presets import PresetRow, PresetShelf
 from synth_app.ui.widgets.base import Chooser, caption, tool
@@ -89,7 +90,7 @@ class PresetBrowser(QWidget):
     def _about(self, count: int) -> str:
         """What is to be said below the list."""
         if count:
-            return self.tr("Drop a preset file here to import it; drag one out to export it.")
+            return self.tr("Double-click loads. Drop a preset file here to import it; drag one out to export it.")
         asked = self.search.text().strip()
         none = self.tr("No preset matches “{0}”.").format(asked) if asked else self.tr("Nothing fits.")
         return none + " " + self.tr("Clear the search or choose all folders and tags.")
@@ -161,10 +162,10 @@ class PresetBrowser(QWidget):
 
     def rename(self, row: PresetRow, name: str | None = None) -> None:
         """Give a preset another name, asking for it when none is given."""
-        ok = True
         if name is None:
-            name, ok = QInputDialog.getText(self, self.tr("Rename preset"), self.tr("New name:"), text=row.name)
-        target = self._bridge.attempt(self.shelf.rename, row, name) if ok else None
+            label = self.tr("New name of {0}:").format(row.name)
+            name = ask_text(self, self.tr("Rename preset"), label, row.name)
+        target = self._bridge.attempt(self.shelf.rename, row, name) if name is not None else None
         if target is not None:
             self.renamed.emit(row.path, target)
             self.reload()

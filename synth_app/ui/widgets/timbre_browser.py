@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from PyQt6.QtCore import QPoint, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QHBoxLayout, QInputDialog, QMenu, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from synth_app.ui.dialogs.ask import ask_text
 from synth_app.ui.theme import Theme
 from synth_app.ui.view_models.library import Order, Row, TimbreLibrary, orders
 from synth_app.ui.widgets.base import Chooser, caption, tool
@@ -242,10 +243,8 @@ class TimbreBrowser(QWidget):
 
     def _edit_tags(self, name: str) -> None:
         present = ", ".join(self.library.tags.get(name, ()))
-        text, ok = QInputDialog.getText(
-            self, self.tr("Tags"), self.tr("Tags of {0}, with commas:").format(name), text=present
-        )
-        if ok:
+        text = ask_text(self, self.tr("Tags"), self.tr("Tags of {0}, with commas:").format(name), present)
+        if text is not None:
             self.library.set_tags(name, tuple(word.strip() for word in text.split(",")))
             self.refresh()
             self.changed.emit()
