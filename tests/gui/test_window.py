@@ -933,8 +933,8 @@ def test_names_of_a_full_pad_cover_no_mark_and_no_name(make_window: Callable[...
     window = make_window(PanelSettings(first_run=False, zoom=2.0), (1400, 900))
     for name in ("Oboe", "Violin", "Trumpet"):
         window.tasks.add_anchor(name)
-    pad = window.pad_pane.pad
-    assert [pad._spot(index)[2] for index in range(8)] == [0.0] * 8
+    window.pad_pane.pad.grab()
+    assert [covered for *_, covered in window.pad_pane.pad.labels.spots] == [0.0] * 8
 
 
 def test_the_ring_hides_no_name(window: MainWindow) -> None:

@@ -10,36 +10,29 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
-from PyQt6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt, pyqtSignal
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
     QDropEvent,
-    QFont,
-    QFontMetricsF,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
     QPixmap,
-    QRadialGradient,
     QResizeEvent,
-    QStaticText,
 )
 from PyQt6.QtWidgets import QWidget
 
 from synth_app.ui.theme import Theme
-from synth_app.ui.view_models.morph import Point, Trail, handle_for, labels_apart
-from synth_app.ui.widgets.base import Themed, rounded_path
+from synth_app.ui.view_models.morph import Point, Trail, handle_for
+from synth_app.ui.widgets.base import Themed
+from synth_app.ui.widgets.pad_field import COARSE, FINE, on_screen, paint_field
+from synth_app.ui.widgets.pad_names import PadNames
 from synth_app.ui.widgets.touch import HeldFinger
 
 TIMBRE_MIME = "application/x-synth-app-timbre"
-_COARSE, _FINE = 64, 224  # samples across the field: while an anchor is dragged, and at rest
-_MOST_WORDS = 1024
-_CROWDED = 0.3  # a light timbre's name of which more is covered is shown when the mouse is on its mark
 _ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),
@@ -81,9 +74,8 @@ class MorphPad(Themed, QWidget):
         self._handle: Point = (0.5, 0.5)
         self._trail = Trail()
         self._field: QPixmap | None = None
-        self._spots: list[tuple[float, float, float]] = []  # middle, top and covered share of every name
         self._marks: dict[tuple[int, bool], QPixmap] = {}
-        self._words: dict[tuple[str, bool], tuple[QFont, QStaticText, QSizeF]] = {}
+        self.labels = PadNames(theme)
         self._dragging: int | None = None  # -1 the handle, else an anchor
         self._hovered = -1
         self._grip = QPointF()
@@ -100,7 +92,7 @@ class MorphPad(Themed, QWidget):
         shown = (tuple(names), tuple(places), tuple(slots))
         if shown != (self._names, self._places, self._slots):
             self._names, self._places, self._slots = shown
-            self._field, self._spots = None, []
+            self._field = None
             self.update()
 
     def set_morph(self, handle: Point, weights: Sequence[float], jump: bool = False) -> None:
@@ -127,9 +119,9 @@ class MorphPad(Themed, QWidget):
             self.update()
 
     def apply_theme(self, theme: Theme) -> None:
-        self._field, self._spots = None, []
+        self._field = None
         self._marks.clear()
-        self._words.clear()
+        self.labels = PadNames(theme)
         super().apply_theme(theme)
 
     def sizeHint(self) -> QSize:
@@ -146,8 +138,7 @@ class MorphPad(Themed, QWidget):
 
     def to_screen(self, place: Point) -> QPointF:
         """A place in widget pixels."""
-        area = self.area()
-        return QPointF(area.left() + place[0] * area.width(), area.top() + place[1] * area.height())
+        return on_screen(place, self.area())
 
     def to_place(self, position: QPointF) -> Point:
         """Widget pixels as a place, not yet kept on the pad."""
@@ -230,8 +221,7 @@ class MorphPad(Themed, QWidget):
         event.acceptProposedAction()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._field, self._spots = None, []
-        self._words.clear()
+        self._field = None
 
     # ------------------------------------------------------------------ painting
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -239,6 +229,7 @@ class MorphPad(Themed, QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._field is None:
             self._field = self._paint_field()
+            self.labels.arrange(self._names, [self.to_screen(place) for place in self._places], self.size())
         painter.drawPixmap(0, 0, self._field)
         handle = self.to_screen(self._handle)
         self._paint_threads(painter, handle)
@@ -248,67 +239,19 @@ class MorphPad(Themed, QWidget):
         self._paint_sounding(painter, handle)
         self._paint_handle(painter, handle)
         for index in range(len(self._places)):
-            self._paint_label(painter, index)  # after the ring, which must not hide a name
+            near = index in (self._hovered, self._dragging)
+            self.labels.paint(painter, index, self._weight(index), near)  # after the ring, which must not hide a name
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self.theme.color("focus"), 2))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), self.theme.px(10), self.theme.px(10))
 
     def _paint_field(self) -> QPixmap:
-        """The background: every place in the colour of its morph, brightest near the anchors."""
-        ratio = self.devicePixelRatioF()
-        pixmap = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
-        pixmap.setDevicePixelRatio(ratio)
-        pixmap.fill(self.theme.color("window"))
-        painter = QPainter(pixmap)
-        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        radius = self.theme.px(10)
-        clip = rounded_path(self.rect(), radius)
-        painter.setClipPath(clip)
-        painter.fillRect(self.rect(), self.theme.color("sunken"))
-        if self._places:
-            painter.drawImage(QRectF(self.rect()), self._field_image())
-        self._paint_dots(painter)
-        for place, slot in zip(self._places, self._slots, strict=True):
-            center = self.to_screen(place)
-            halo = QRadialGradient(center, self.theme.px(34))
-            halo.setColorAt(0.0, self.theme.anchor_color(slot, 0.45))
-            halo.setColorAt(1.0, self.theme.anchor_color(slot, 0.0))
-            painter.fillRect(self.rect(), halo)
-        painter.setClipping(False)
-        painter.setPen(QPen(self.theme.color("line"), 1))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
-        painter.end()
-        return pixmap
-
-    def _field_image(self) -> QImage:
-        """The field as a small picture, with half a level of noise so that its slow slopes show no steps."""
-        size = _COARSE if self._dragging is not None and self._dragging >= 0 else _FINE
-        area, aspect = self.area(), self.height() / max(1, self.width())
-        xs = ((np.linspace(0, self.width(), size) - area.left()) / area.width()).astype(np.float32)
-        ys = ((np.linspace(0, self.height(), size) - area.top()) / area.height()).astype(np.float32)
-        mixed = np.zeros((size, size, 3), dtype=np.float32)
-        total = np.zeros((size, size, 1), dtype=np.float32)
-        nearest = np.full((size, size, 1), np.inf, dtype=np.float32)
-        for (x, y), slot in zip(self._places, self._slots, strict=True):
-            square = ((xs[None, :] - x) ** 2 + ((ys[:, None] - y) * aspect) ** 2 + 2e-3)[..., None]
-            share = 1.0 / (square * np.sqrt(square))
-            mixed += share * np.array(self.theme.anchor_color(slot).getRgbF()[:3], dtype=np.float32) ** 2
-            total += share
-            np.minimum(nearest, square, out=nearest)
-        glow = np.exp(-nearest / 0.055)
-        strength = 0.12 + (0.36 if self.theme.palette.name == "dark" else 0.26) * glow
-        base = np.array(self.theme.color("sunken").getRgbF()[:3], dtype=np.float32)
-        rgb = base + (np.sqrt(mixed / total) - base) * strength
-        noise = np.random.default_rng(1).random((size, size, 1), dtype=np.float32)
-        pixels = np.ascontiguousarray((rgb * 255.0 + noise).clip(0, 255).astype(np.uint8))
-        return QImage(pixels.data, size, size, 3 * size, QImage.Format.Format_RGB888).copy()
-
-    def _paint_dots(self, painter: QPainter) -> None:
-        """A quiet grid, to judge distances by."""
-        painter.setPen(QPen(self.theme.color("text", 0.09), self.theme.px(2), cap=Qt.PenCapStyle.RoundCap))
-        steps = [i / 10 for i in range(11)]
-        painter.drawPoints([self.to_screen((x, y)) for x in steps for y in steps])
+        dragged = self._dragging is not None and self._dragging >= 0
+        return paint_field(
+            self.theme, self.size(), self.devicePixelRatioF(), self.area(), self._places, self._slots,
+            COARSE if dragged else FINE,
+        )  # fmt: skip
 
     def _paint_threads(self, painter: QPainter, handle: QPointF) -> None:
         """A line to each anchor, as strong as its weight."""
@@ -362,53 +305,6 @@ class MorphPad(Themed, QWidget):
 
     def _weight(self, index: int) -> float:
         return self._weights[index] if index < len(self._weights) else 0.0
-
-    def _paint_label(self, painter: QPainter, index: int) -> None:
-        """An anchor's name and its share, near it."""
-        weight = self._weight(index)
-        text = f"{self._names[index]}  {100 * weight:.0f} %" if weight >= 0.005 else self._names[index]
-        font, words, size = self._laid_out(text, weight >= 0.25)
-        middle, top, covered = self._spot(index)
-        if covered > _CROWDED and weight < 0.25 and index not in (self._hovered, self._dragging):
-            return
-        left = middle - size.width() / 2
-        margin, radius = self.theme.px(5), self.theme.px(5)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self.theme.color("sunken", 0.72))
-        painter.drawRoundedRect(QRectF(left - margin, top, size.width() + 2 * margin, size.height()), radius, radius)
-        painter.setPen(self.theme.color("text"))
-        painter.setFont(font)
-        painter.drawStaticText(QPointF(left, top), words)
-
-    def _spot(self, index: int) -> tuple[float, float, float]:
-        """Middle and top of a name with any share, and how much of it is covered.
-
-        It does not depend on the shares: no name hops about while the ring is dragged.
-        """
-        if not self._spots:
-            widest = [self._laid_out(f"{name}  100 %", True)[2] for name in self._names]
-            sizes = [(size.width() + self.theme.px(10), size.height()) for size in widest]
-            places = [(at.x(), at.y()) for at in map(self.to_screen, self._places)]
-            field, reach, edge = (self.width(), self.height()), self.theme.px(18), self.theme.px(3)
-            found = labels_apart(places, sizes, field, reach, edge)
-            self._spots = [
-                (left + size[0] / 2, top, covered) for (left, top, covered), size in zip(found, sizes, strict=True)
-            ]
-        return self._spots[index]
-
-    def _laid_out(self, text: str, bold: bool) -> tuple[QFont, QStaticText, QSizeF]:
-        """Words ready to be drawn, and their size; the same come again and again while the ring is dragged."""
-        found = self._words.get((text, bold))
-        if found is None:
-            font = self.theme.font(0.95, bold=bold)
-            room = self.width() - self.theme.px(16)
-            words = QStaticText(QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, room))
-            words.setTextFormat(Qt.TextFormat.PlainText)
-            words.prepare(font=font)
-            if len(self._words) >= _MOST_WORDS:
-                self._words.clear()
-            found = self._words[text, bold] = font, words, words.size()
-        return found
 
     def _paint_sounding(self, painter: QPainter, handle: QPointF) -> None:
         """The second mark: the handle's place corrected by how far the sounding weights are behind the asked ones."""
