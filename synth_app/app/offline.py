@@ -6,6 +6,7 @@ the mixer puts out. The result depends on the score, the patch and the model onl
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,16 @@ from numpy.typing import NDArray
 from synth_app.adapters.audio_file import WavFile
 from synth_app.app.compose import Core, build_core
 from synth_app.core.events import Event, NoteOff, NoteOn
+from synth_app.core.keys import NoteKey
 from synth_app.engine.callback import MixerMemory
 from synth_app.engine.inbox import Inbox
 from synth_app.engine.protocol import look_ahead_frames
 from synth_app.engine.timing import FileClock
 from synth_app.midi.smf import read_midi_file
+from synth_app.performer.actions import Action, KillVoice, ReleaseVoice, RetimbreVoice, StartVoice
+from synth_app.performer.performer import Performer
+from synth_app.render.finish import Finisher
+from synth_app.render.read_ahead import Ahead, ReadAhead
 from synth_app.timbre.patch import Patch
 
 if TYPE_CHECKING:
@@ -102,6 +108,33 @@ def _settle(core: Core, now_ns: int, events: Sequence[Event], frames: int) -> No
         control.step(now_ns, ())
 
 
+def notes_ahead(library: Library, patch: Patch, events: Sequence[Event], finisher: Finisher) -> list[Ahead]:
+    """The notes that a score needs, each once and with all frames that will be heard of it, in order of need.
+
+    None where the score moves the morph under held notes: what those need depends on where they are by then.
+    """
+    performer, actions = Performer(library.palette(patch), {}), list[Action]()
+    for event in events:
+        while (tick_ns := performer.next_tick_ns) is not None and tick_ns <= event.time_ns:
+            actions += performer.tick(tick_ns)
+        actions += performer.handle(event)
+    begun: dict[int, StartVoice] = {}
+    held_s: dict[NoteKey, float] = {}
+    for action in actions:
+        if isinstance(action, RetimbreVoice):
+            return []
+        if isinstance(action, StartVoice):
+            begun[action.voice_id] = action
+            held_s.setdefault(action.note_key, 0.0)
+        elif isinstance(action, (ReleaseVoice, KillVoice)) and (start := begun.pop(action.voice_id, None)):
+            seconds = start.rate * (action.time_ns - start.time_ns) / 1e9
+            held_s[start.note_key] = max(held_s[start.note_key], seconds)
+    for start in begun.values():  # never let go
+        held_s[start.note_key] = math.inf
+    latents = {action.note_key: action.latent for action in actions if isinstance(action, StartVoice)}
+    return [Ahead(latents[key], key.pitch, finisher.ranges_heard(seconds)) for key, seconds in held_s.items()]
+
+
 def render_events(
     library: Library,
     patch: Patch,
@@ -122,8 +155,12 @@ def render_events(
     """
     began = time.perf_counter()
     memory = MixerMemory(rate_hz)
+    generator, reader = library.generator, None
+    if generator.info.lanes > 1:
+        ahead = notes_ahead(library, patch, events, Finisher(generator.info, rate_hz))
+        generator = reader = ReadAhead(generator, ahead)
     core = build_core(
-        library.generator, library.palette(patch), {}, memory, FileClock(memory), Inbox(), delay_frames=0, live=False
+        generator, library.palette(patch), {}, memory, FileClock(memory), Inbox(), delay_frames=0, live=False
     )
     file = WavFile(out_path, rate_hz)
     frames, peak = 0, 0.0
@@ -138,6 +175,9 @@ def render_events(
     except BaseException:
         file.discard()
         raise
+    finally:
+        if reader is not None:
+            reader.close()
     file.close()
     notes = sum(isinstance(event, NoteOn) for event in events)
     return RenderReport(out_path, frames / rate_hz, time.perf_counter() - began, notes, peak)

@@ -26,6 +26,7 @@ FIRST_SLICE_FRAMES = 7
 """Frames 3..10 hold the first 128 ms of sound."""
 
 SLICE_FRAMES = 16
+HAND_OVER_FRAMES = 3  # rendered beyond where a key goes up, for the release to take over
 
 SUSTAIN_START_FRAME = 40
 """A held note is walked on from here (1.1 s into it) up to the release."""
@@ -123,6 +124,16 @@ class Finisher:
         if note.next_frame < self.first_stop:
             return self.first_stop
         return min(note.next_frame + SLICE_FRAMES, self._info.frames)
+
+    def ranges_heard(self, held_s: float) -> list[tuple[int, int]]:
+        """The frames, half-open, that are heard of a note held for so long: its beginning in whole slices, its end."""
+        until, stop = self.frame_of_sample(min(held_s, self.samples / self.rate_hz) * self.rate_hz), self.first_stop
+        while stop < min(until + HAND_OVER_FRAMES, self.release_frame):
+            stop += SLICE_FRAMES
+        end = self.release_frame - CONTEXT_FRAMES
+        if stop >= end:
+            return [(self.first_frame, self.frames)]
+        return [(self.first_frame, stop), (end, self.frames)]
 
     def samples_after(self, frames: int) -> int:
         """Samples that are final once frames up to (not including) ``frames`` are rendered."""

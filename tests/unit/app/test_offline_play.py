@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from synth_app.engine.callback import MixerMemory
 from synth_app.engine.inbox import Inbox
 from synth_app.engine.timing import FileClock
 from synth_app.render.note import Note
+from synth_app.render.ports import GeneratorInfo, SpectralFrames
 from synth_app.timbre.palette import Palette
 from synth_app.timbre.patch import Patch
 from tests.helpers.sine_generator import SineGenerator
@@ -220,6 +223,36 @@ def test_the_file_holds_what_was_played_and_the_report_says_so(tmp_path: Path):
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert [path.name for path in tmp_path.iterdir()] == ["out.wav"]
+
+
+class TwoLanes(SineGenerator):
+    """Writes down who asked for what."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, int, int, int]] = []
+
+    @property
+    def info(self) -> GeneratorInfo:
+        return replace(super().info, lanes=2)
+
+    def render(self, latents: np.ndarray, pitches: np.ndarray, start_frame: int, stop_frame: int) -> SpectralFrames:
+        self.asked.append((threading.current_thread().name, int(pitches[0]), start_frame, stop_frame))
+        return super().render(latents, pitches, start_frame, stop_frame)
+
+
+@pytest.mark.parametrize(("score", "ahead"), [(_take, True), (_with_morph, False)])
+def test_a_score_is_read_ahead_where_it_can_be_and_sounds_the_same(
+    score: Callable[[], list[Event]], ahead: bool, tmp_path: Path
+):
+    shelf = Shelf()
+    shelf.generator = generator = TwoLanes()
+    patch = palette().patch
+    render_events(shelf, patch, score(), 3 * S, tmp_path / "ahead.wav")  # type: ignore[arg-type]
+    render_events(Shelf(), patch, score(), 3 * S, tmp_path / "plain.wav")  # type: ignore[arg-type]
+    assert (tmp_path / "ahead.wav").read_bytes() == (tmp_path / "plain.wav").read_bytes()
+    readers = {name for name, *_ in generator.asked}
+    assert readers == ({"read ahead"} if ahead else {"MainThread"})
 
 
 def test_a_render_that_fails_leaves_no_file(tmp_path: Path):
