@@ -16,12 +16,13 @@ from synth_app.core.errors import FileFormatError
 Number = TypeVar("Number", int, float)
 
 
-def between(what: str, lowest: Number, highest: Number) -> Callable[[str], Number]:
+def between(what: str, lowest: Number, highest: Number, *, or_zero: bool = False) -> Callable[[str], Number]:
     """A reader of numbers between two ends, which refuses others in words that name what they stand for.
 
     Args:
         what: "a velocity", "a sample rate".
         lowest, highest: the ends; whole numbers are for whole numbers.
+        or_zero: whether 0 is as good: "what is usual".
     """
     kind = type(lowest)
 
@@ -30,8 +31,10 @@ def between(what: str, lowest: Number, highest: Number) -> Callable[[str], Numbe
             number = kind(text)
         except ValueError:
             number = None
-        if number is None or not lowest <= number <= highest:  # a NaN lies nowhere
-            raise typer.BadParameter(f"{text!r} is not {what}; say one from {lowest} to {highest}.")
+        usual = or_zero and number == 0
+        if number is None or not (usual or lowest <= number <= highest):  # a NaN lies nowhere
+            zero = "0 or " if or_zero else ""
+            raise typer.BadParameter(f"{text!r} is not {what}; say {zero}one from {lowest} to {highest}.")
         return number
 
     return read

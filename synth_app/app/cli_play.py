@@ -51,7 +51,7 @@ def play(
         int,
         typer.Option(
             "--rate",
-            parser=between("a sample rate", 0, 384_000),
+            parser=between("a sample rate", 8000, 384_000, or_zero=True),
             metavar="HZ",
             help="Sample rate in Hz; 0 is the device's own.",
         ),
@@ -60,7 +60,7 @@ def play(
         int,
         typer.Option(
             "--block",
-            parser=between("a block", 0, 16_384),
+            parser=between("a block", 16, 16_384, or_zero=True),
             metavar="FRAMES",
             help="Frames in a block; 0 is the server's. Larger is safer, later.",
         ),

@@ -14,7 +14,7 @@ from synth_app import __version__
 from synth_app.app import cli
 from synth_app.app.cli_options import parse_pitch
 from synth_app.core.errors import FileFormatError
-from tests.helpers.program import run_command
+from tests.helpers.program import run_command, run_here
 
 COMMANDS = [
     "play", "render", "note", "devices", "doctor", "bench", "dataset", "train", "evaluate", "export",
@@ -59,6 +59,13 @@ def test_a_mistyped_option_is_explained(tmp_path: Path) -> None:
     result = run_command("play", "--rate", "fast", home=tmp_path)
     assert result.returncode == 2
     assert "--rate" in result.stderr
+
+
+@pytest.mark.parametrize(("option", "value"), [("--block", "7"), ("--block", "-16"), ("--rate", "44")])
+def test_what_no_sound_card_does_is_refused(capfd: pytest.CaptureFixture[str], option: str, value: str) -> None:
+    result = run_here(capfd, "play", "--headless", option, value)
+    assert result.returncode == 2
+    assert "say 0 or" in result.stderr and value in result.stderr
 
 
 def test_an_option_of_play_needs_no_command_before_it(tmp_path: Path) -> None:
