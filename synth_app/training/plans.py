@@ -67,7 +67,8 @@ def adversarial_stage() -> Stage:
     """Stage B: half of what the discriminator sees is painted from random latents, half from the anchors', whose
     pictures and waves stay in the loss."""
     return Stage(
-        "net", 48_000, batch=4, lr_net=5e-4, lr_heads=1e-4, lr_codes=1e-4, decay=0.3, wave_weight=0.1, wave_notes=1,
+        "net", 48_000, batch=4, lr_net=5e-4, lr_heads=1e-4, lr_codes=1e-4, decay=0.3,
+        wave_weight=0.1, ear_weight=1.0, loudness_weight=0.05, wave_notes=1,
         recon=4.0, adversarial=0.1, prior=True, label_weight=1.0, instrument_weight=1.0, lr_adversary=2e-3,
         momentum=0.0, fresh=True,
     )  # fmt: skip
