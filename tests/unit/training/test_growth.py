@@ -111,7 +111,7 @@ def test_stage_b_keeps_the_likeness_and_teaches_instruments(dataset: Dataset) ->
     stage = replace(adversarial_stage(), samples=16, batch=4)
     run = Run(TrainConfig(model=TINY, stages=(stage,)), dataset, NoteFeed(dataset, waves=True))
     terms = [run.step(run.feed.load(np.arange(4) + 11 * index)) for index in range(4)]
-    wanted = {"magnitude", "inst_freq", "wave", "lesson", "adversary", "real", "painted", "gradient"}
+    wanted = {"magnitude", "inst_freq", "wave", "ear", "loudness", "lesson", "adversary", "real", "painted", "gradient"}
     assert all(set(one) == wanted and np.isfinite(list(one.values())).all() for one in terms)
     assert isinstance(run.adversary, Adversary) and run.adversary.net.instrument is not None
     assert run.adversary.net.instrument.weight.shape[1] == len(run.feed.anchors)
