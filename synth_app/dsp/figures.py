@@ -28,6 +28,7 @@ HEARD_STEP_DB = 1.0
 _FEWEST_BANDS = 12  # that make a spectrum
 _DEEPEST_DB = 25.0  # a band's dip counts no further: two partials may cancel as deeply as they like
 _ENVELOPE_S = 0.01
+_NEAR_S = 0.3  # noise that is evened out over 30 ms, in frames of 32 ms that overlap, is alike so far
 _SLOW_S = 1.0  # level changes slower than this are no repetition
 _SHORT_LAG_S, _PAIRS_S = 1.5, 5.0
 _PARTIALS = 10
@@ -182,8 +183,36 @@ def repetition(wave: Wave, rate_hz: int) -> float:
     autocorrelation first crosses zero to half the length, and longer ones than 1.5 s only where at least 5 s of pairs
     remain: a few seconds agree by chance. Every lag is normalised by the pairs it has.
     """
+    return _highest_peak(_moves(wave, rate_hz))
+
+
+def chance_repetition(wave: Wave, rate_hz: int, draws: int, rng: np.random.Generator) -> float:
+    """What :func:`repetition` gives for noise that lasts as long as this sound and moves as much and as fast.
+
+    The noise has the envelope's autocorrelation up to the lag from which on a likeness counts as repetition, and none
+    beyond; the mean of so many draws.
+    """
+    moves = _moves(wave, rate_hz)
+    count = len(moves)
+    near = round(_NEAR_S / _ENVELOPE_S)
+    correlation = np.fft.irfft(np.abs(np.fft.rfft(moves, 2 * count)) ** 2)
+    correlation[near : 2 * count - near] = 0.0
+    taper = np.cos(0.5 * np.pi * np.arange(near) / near) ** 2
+    correlation[:near] *= taper
+    correlation[2 * count - near + 1 :] *= taper[:0:-1]
+    size = np.sqrt(np.maximum(np.fft.rfft(correlation).real, 0.0))
+    noises = (np.fft.irfft(size * np.fft.rfft(rng.standard_normal(2 * count)))[:count] for _ in range(draws))
+    return float(np.mean([_highest_peak(noise) for noise in noises]))
+
+
+def _moves(wave: Wave, rate_hz: int) -> Real:
+    """The envelope less its own course."""
     envelope = envelope_db(wave, rate_hz)
-    moves = envelope - _running_mean(envelope, round(_SLOW_S / _ENVELOPE_S))
+    return envelope - _running_mean(envelope, round(_SLOW_S / _ENVELOPE_S))
+
+
+def _highest_peak(moves: Real) -> float:
+    """See :func:`repetition`."""
     count = len(moves)
     padded = np.fft.rfft(moves, 2 * count)
     short, pairs = round(_SHORT_LAG_S / _ENVELOPE_S), round(_PAIRS_S / _ENVELOPE_S)

@@ -24,6 +24,7 @@ from .conftest import CONFIG, FIRST, HOP, LAST, RATE_HZ, Note, middle_of, start_
 MODEL = Path(__file__).parents[3] / "models" / "default"
 HELD_S = 30.0
 WALKS = 12
+CHANCES = 96
 ANCHORS = (
     ("Violin", 69), ("String Section", 60), ("Flute", 72), ("Clarinet", 60), ("Trumpet", 65), ("Church Organ", 48),
     ("Shakuhachi", 67), ("Grand Piano", 36), ("Nylon Guitar", 55), ("Fingered Bass", 36),
@@ -42,6 +43,7 @@ class Held:
     join: float
     repetition: float
     own_repetition: float
+    chance_repetition: float
     cents: float
     largest_step_db: float
     own_steps_db: NDArray[np.float64]
@@ -77,6 +79,7 @@ def hold(name: str, pitch: int, note: Note) -> Held:
         float(around.steps[middle - 4 : middle + 4].max()),
         float(np.mean([repetition(carried_on(note, seed)[1]) for seed in range(1, WALKS + 1)])),
         figures.repetition(own[3200 : 3 * RATE_HZ - 2 * HOP], RATE_HZ),
+        figures.chance_repetition(wave[3200:end], RATE_HZ, CHANCES, np.random.default_rng(1)),
         figures.cents_apart(wave[start:end], held, note.frequency_hz, RATE_HZ),
         float(figures.steps_db(wave[join - 3 * HOP : end], HOP, loudest).max()),
         figures.steps_db(own, HOP, loudest),
@@ -99,7 +102,7 @@ def main() -> None:
     """Print the table."""
     write = sys.stdout.write
     columns = ("anchor", "until s", "picture: level, flux, noise, greatest step", "sound: level, flux, noise",
-               "steps: p99, greatest", "join", "repetition (own)", "cents")  # fmt: skip
+               "steps: p99, greatest", "join", "repetition (own, chance)", "cents")  # fmt: skip
     write(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n")
     rows = [hold(*anchor) for anchor in anchors()]
     for r in rows:
@@ -107,7 +110,7 @@ def main() -> None:
         write(f"| {r.name} {r.pitch} | {r.until_s:.1f} | {p.deviation:.2f} {p.flux:.2f} {p.noisiness:.2f} ")
         write(f"{p.steps.max():.3f} | {s.deviation:.2f} {s.flux:.2f} {s.noisiness:.2f} | ")
         write(f"{np.percentile(s.steps, 99):.2f} {s.steps.max():.2f} | {r.join:.2f} | ")
-        write(f"{r.repetition:.2f} ({r.own_repetition:.2f}) | {r.cents:+.2f} |\n")
+        write(f"{r.repetition:.2f} ({r.own_repetition:.2f}, {r.chance_repetition:.2f}) | {r.cents:+.2f} |\n")
     pooled = float(np.percentile(np.concatenate([r.own_steps_db for r in rows]), 99))
     largest = max(r.largest_step_db for r in rows)
     write(

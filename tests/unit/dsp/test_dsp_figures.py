@@ -59,6 +59,13 @@ def test_a_loop_repeats_and_noise_does_not() -> None:
     assert figures.repetition(_tone(20.0) * (1.0 + 0.2 * np.sin(2 * np.pi * 5.0 * time)), RATE_HZ) > 0.9
 
 
+def test_chance_is_what_noise_gives_and_a_loop_is_far_above_it() -> None:
+    noise, loop = _noise(10.0), np.tile(_noise(1.8), 6)
+    for wave, excess in ((noise, (-0.15, 0.15)), (loop, (0.4, 1.0))):
+        chance = figures.chance_repetition(wave, RATE_HZ, 32, np.random.default_rng(3))
+        assert excess[0] < figures.repetition(wave, RATE_HZ) - chance < excess[1]
+
+
 @pytest.mark.parametrize("cents", [-4.0, 0.0, 2.5])
 def test_cents(cents: float) -> None:
     other = _tone(5.0, 220.0 * 2.0 ** (cents / 1200.0)) + 0.01 * _noise(5.0)
