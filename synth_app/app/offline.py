@@ -111,7 +111,7 @@ def _settle(core: Core, now_ns: int, events: Sequence[Event], frames: int) -> No
 def notes_ahead(library: Library, patch: Patch, events: Sequence[Event], finisher: Finisher) -> list[Ahead]:
     """The notes that a score needs, each once and with all frames that will be heard of it, in order of need.
 
-    None where the score moves the morph under held notes: what those need depends on where they are by then.
+    Empty where the score moves the morph under held notes: what those need depends on where they are by then.
     """
     performer, actions = Performer(library.palette(patch), {}), list[Action]()
     for event in events:

@@ -63,6 +63,7 @@ class ReadAhead:
         self._kept: OrderedDict[Ahead, None] = OrderedDict()  # asked for, the latest last
         self._changed = threading.Condition()
         self._lead = 0  # notes rendered and not asked for yet
+        self._awaited = False  # somebody waits: whatever lies between is rendered, too, or both would wait for ever
         self._failure: BaseException | None = None
         self._running = True
         self._thread = threading.Thread(target=self._run, args=(tuple(notes),), name="read ahead", daemon=True)
@@ -103,8 +104,10 @@ class ReadAhead:
             return None
         with self._changed:
             if not note.asked:
-                note.asked = True
+                note.asked = self._awaited = True
+                self._changed.notify_all()
                 self._changed.wait_for(lambda: note.frames or self._failure is not None)
+                self._awaited = False
                 if self._failure is not None:
                     raise self._failure
                 self._lead -= 1
@@ -121,7 +124,7 @@ class ReadAhead:
         try:
             for note in notes:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._lead < AHEAD or not self._running)
+                    self._changed.wait_for(lambda: self._lead < AHEAD or self._awaited or not self._running)
                     if not self._running:
                         return
                 frames = self._rendered(note)

@@ -105,6 +105,15 @@ def test_it_reads_no_further_ahead_than_memory_allows_and_forgets_what_was_long_
     assert generator.asked[-1] == (60, 3, 26), "the same frames as the first time"
 
 
+def test_notes_that_nobody_asks_for_hold_nobody_up(
+    generator: Counting, latent: np.ndarray, readers: list[ReadAhead], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(read_ahead, "AHEAD", 2)
+    reader = ReadAhead(generator, [Ahead(latent, pitch, [(3, 26)]) for pitch in range(60, 70)])
+    readers.append(reader)
+    assert _ask(reader, latent, 69, 3, 10).shape[1] == 7
+
+
 def test_a_failure_reaches_whoever_asks(generator: Counting, latent: np.ndarray, readers: list[ReadAhead]):
     def fail(*_args: object) -> SpectralFrames:
         raise RuntimeError("the device is gone")
