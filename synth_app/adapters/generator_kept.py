@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.adapters.frame_store import FrameAddress, FrameStore
-from synth_app.render.finish import FIRST_SLICE_FRAMES
 from synth_app.render.ports import DecodingGenerator, Generator, GeneratorInfo, Sound, SpectralFrames
 
 REMEMBERED_TIMBRES = 64
@@ -47,7 +46,7 @@ class KeptGenerator:
     ) -> SpectralFrames:
         """See the port."""
         info = self._generator.info
-        first_slice = stop_frame <= info.pad_frames + FIRST_SLICE_FRAMES
+        first_slice = stop_frame <= info.first_stop
         latent = np.ascontiguousarray(latents, np.float32).tobytes() if first_slice and len(pitches) == 1 else b""
         if not latent or latent not in self._keep:
             return self._generator.render(latents, pitches, start_frame, stop_frame)

@@ -41,6 +41,8 @@ class Engine(Protocol):
     def words(self) -> str: ...
     @property
     def lanes(self) -> int: ...
+    @property
+    def onset_stop(self) -> int: ...
     def run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]: ...
     def sound(self, latents: Floats, pitches: Ints, rate_factor: int) -> Sound | None: ...
     def close(self) -> None: ...
@@ -163,7 +165,7 @@ class OnnxGenerator:
         reason = f"{failed.words} failed ({_brief(error)}), so the CPU renders from now on."
         engine, self._spare = self._spare or self._open_cpu(), None
         self._engine, self.fallback_reason = engine, reason
-        self._info = replace(self._info, provider=engine.words, lanes=engine.lanes)
+        self._info = replace(self._info, provider=engine.words, lanes=engine.lanes, onset_stop=engine.onset_stop)
         failed.close()
         if self._on_fallback is not None:
             self._on_fallback(reason)
@@ -230,6 +232,7 @@ def _info(m: Manifest, engine: Engine, precision: str) -> GeneratorInfo:
     return GeneratorInfo(
         m.name, identity, m.latent_size, m.lowest_pitch, m.highest_pitch, m.sample_rate_hz, m.fft_size,
         m.hop_samples, m.frames, m.bins, m.pad_frames, m.release_frame, m.phase_convention, engine.words, engine.lanes,
+        engine.onset_stop,
     )  # fmt: skip
 
 

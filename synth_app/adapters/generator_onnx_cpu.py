@@ -8,6 +8,9 @@ when a model is opened, what a latent alone decides at its first note, and the l
 streamed. Those look ahead: at the low resolutions a slice is mostly edges, so the third slice of a note computes them
 for all slices to come. (The first two are in a hurry: all notes of a chord want theirs before the first runs dry.)
 
+A note's first frames come from its onset net, if the model has one: no other stage runs for them, and they are kept for
+the slice in which the two are mixed.
+
 A note that is rendered alone has all threads. Notes that are rendered at the same time have one each: what they do then
 never waits for another thread, and two take less time than one after the other.
 """
@@ -27,7 +30,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from synth_app.adapters.model_manifest import Manifest
-from synth_app.adapters.onnx_writer import read_arrays, row_table, write_blocked_stages
+from synth_app.adapters.onnx_writer import check_arrays, read_arrays, row_table, write_blocked_stages
+from synth_app.adapters.onnx_writer_arrays import onset_weights
 from synth_app.adapters.onnx_writer_graph import IR_VERSION, NCHWC, OPSET
 from synth_app.adapters.onnx_writer_rows import plan_rows
 from synth_app.core.errors import ModelError
@@ -41,7 +45,7 @@ Values = dict[str, Any]
 CPU = "CPUExecutionProvider"
 TILE_FRAMES = 32
 SLICES_BEFORE_AHEAD = 2
-KEPT_LATENTS, KEPT_TRUNKS = 64, 16
+KEPT_LATENTS, KEPT_TRUNKS, KEPT_ONSETS = 64, 16, 64
 SPIN_LIMIT_SINCE = (1, 31)  # the first release in which the time that threads spin was seen to be settable
 CHECK_LIMIT = 1e-3  # of the blocked form against the portable one, normalised; they measure 1e-5 apart
 
@@ -72,6 +76,11 @@ class CpuEngine:
     def lanes(self) -> int:
         """How many notes it renders at the same time: a thread each."""
         return self.threads if self._stages is not None else 1
+
+    @property
+    def onset_stop(self) -> int:
+        """Frames before this one cost next to nothing (0: there are none)."""
+        return self._stages.onset_stop if self._stages is not None else 0
 
     @property
     def words(self) -> str:
@@ -123,15 +132,25 @@ class _Stage:
 
 
 class BlockedRunner:
-    """The four blocked graphs, and what is kept between slices. Any thread may run it, each on a note of its own."""
+    """The blocked graphs, and what is kept between slices. Any thread may run it, each on a note of its own.
+
+    Attributes:
+        onset_stop: the first frame in which the net is heard.
+    """
 
     def __init__(self, graph: bytes, manifest: Manifest, threads: int, n: int) -> None:
-        stages = write_blocked_stages(read_arrays(graph), manifest.graph_options, n)
+        arrays = read_arrays(graph)
+        stages = write_blocked_stages(arrays, manifest.graph_options, n)
+        onset = check_arrays(arrays, manifest.graph_options).onset
+        self.onset_stop = onset.alone if onset is not None else 0
+        self._share = onset_weights(onset.frames) if onset is not None else np.zeros(0, np.float32)
         self._n, self._split, self._frames = n, stages.split, manifest.frames
         self._blocks = manifest.frames.bit_length() - 1
         self._latent, by_pitch = _Stage(stages.latent, 1), _Stage(stages.pitch, 1)
         self._alone = _Stage(stages.trunk, threads), _Stage(stages.top, threads)
         self._beside = (_Stage(stages.trunk, 1), _Stage(stages.top, 1)) if threads > 1 else self._alone
+        self._onset = _Stage(stages.onset, 1) if stages.onset is not None else None
+        self._onsets: OrderedDict[tuple[bytes, int], tuple[Floats, Floats]] = OrderedDict()
         self._latents: OrderedDict[bytes, Values] = OrderedDict()
         keys = range(manifest.lowest_pitch, manifest.highest_pitch + 1)
         self._pitches = {key: by_pitch.run({"pitches": np.array([key])}) for key in keys}
@@ -140,6 +159,36 @@ class BlockedRunner:
 
     def run(self, latent: Floats, pitch: Ints, start: int, stop: int) -> tuple[Floats, Floats]:
         """Render frames of one note: latent ``[1, L]``, pitch ``[1]``."""
+        shared = len(self._share)
+        if start >= shared:
+            return self._net(latent, pitch, start, stop)
+        onset = self._onset_of(latent, pitch)
+        first, last, until = max(start, self.onset_stop), min(stop, shared), min(stop, self.onset_stop)
+        parts = [(onset[0][:, start:until], onset[1][:, start:until])] if start < until else []
+        if first < stop:
+            net = self._net(latent, pitch, first, stop)
+            share = self._share[first:last, None]
+            for painted, by_onset in zip(net, onset, strict=True):
+                mixed = painted[:, : last - first]
+                mixed += share * (by_onset[:, first:last] - mixed)
+            parts.append(net)
+        return joined(parts, 1)
+
+    def _onset_of(self, latent: Floats, pitch: Ints) -> tuple[Floats, Floats]:
+        """All frames of a note's onset."""
+        assert self._onset is not None
+        key = (latent.tobytes(), int(pitch[0]))
+        with self._lock:
+            onset = self._onsets.pop(key, None)
+        if onset is None:
+            values = self._onset.run(self._pitches[key[1]] | {"latents": latent})
+            onset = values["log_mel"], values["inst_freq"]
+        with self._lock:
+            _keep(self._onsets, key, onset, KEPT_ONSETS)
+        return onset
+
+    def _net(self, latent: Floats, pitch: Ints, start: int, stop: int) -> tuple[Floats, Floats]:
+        """Frames as the net paints them."""
         with self._lock:
             self._running += 1
             trunk_stage, top_stage = self._alone if self._running == 1 else self._beside
@@ -251,10 +300,10 @@ def block_size() -> int:
 
 
 def _agrees(stages: BlockedRunner, portable: ort.InferenceSession, manifest: Manifest) -> bool:
-    """Whether a few frames come out alike, at the note's start and in the middle."""
+    """Whether a few frames come out alike: at the note's start, where an onset hands over, and in the middle."""
     latent, pitch = manifest.check_latent[None], np.asarray([manifest.check.pitch], np.int64)
     middle = manifest.frames // 2
-    for start, stop in ((0, 3), (middle, middle + 2)):
+    for start, stop in ((0, 3), (stages.onset_stop, stages.onset_stop + 2), (middle, middle + 2)):
         ours = stages.run(latent, pitch, start, stop)
         frames = np.asarray([start, stop], np.int64)
         theirs = portable.run(None, {"latents": latent, "pitches": pitch, "frames": frames})

@@ -47,12 +47,14 @@ class DeviceEngine:
 
     Attributes:
         words: for the status line. lanes: one; a device is kept busy by batches.
+        onset_stop: no frames are cheaper than others.
 
     Raises:
         ModelError: ONNX Runtime gives the CPU instead. Anything else that its sessions raise comes through as it is.
     """
 
     lanes = 1
+    onset_stop = 0
 
     def __init__(self, graph: bytes, manifest: Manifest, provider: str) -> None:
         ort.preload_dlls()

@@ -39,12 +39,14 @@ class OpenVinoEngine:
 
     Attributes:
         precision: "f32", "bf16" or "f16". lanes: one, a request at a time.
+        onset_stop: no frames are cheaper than others.
 
     Raises:
         ModelError: OpenVINO is not installed, or does not take the graph.
     """
 
     lanes = 1
+    onset_stop = 0
 
     def __init__(self, graph: bytes, manifest: Manifest, provider: str, threads: int) -> None:
         runtime = _runtime()

@@ -33,10 +33,12 @@ from synth_app.adapters.onnx_writer_heads import (
     write_latent,
     write_note,
     write_output,
+    write_picture,
     write_pitch,
     write_times,
 )
 from synth_app.adapters.onnx_writer_layout import Film, PlainLayout
+from synth_app.adapters.onnx_writer_onset import write_onset, write_onset_pitch, write_over
 
 __all__ = [
     "Arrays",
@@ -106,7 +108,12 @@ def _write_plain(
         x = write_block(layout, x, block, rows[block], films, harmonics, block == shape.blocks)
     rgb = layout.to_rgb(x, shape.blocks, films.get((shape.blocks, 1)))
     times = write_times(g, arrays, shape, note.hidden, *frames) if note.hidden and note.curves else None
-    return write_output(g, options, rgb, pitch.bias, times, note.curves)
+    picture = write_picture(g, rgb, pitch.bias, times, note.curves)
+    if shape.onset is not None and pitch.bias is not None and pitch.basis is not None:
+        by_pitch = write_onset_pitch(g, arrays, shape, index, pitch)
+        onset = write_onset(g, arrays, shape, inputs[0], by_pitch, pitch.bias, pitch.basis)
+        picture = write_over(g, shape, onset, picture, frames)
+    return write_output(g, options, picture)
 
 
 def _rows_in_graph(g: Graph, start: str, stop: str, blocks: int) -> dict[int, list[str]]:

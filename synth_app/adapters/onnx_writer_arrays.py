@@ -13,6 +13,12 @@ and, each optional (absent means zero, as in a Magenta checkpoint)::
     film.block{b}.conv{i}.{scale,shift}.{weight [Hf, C], bias [C]}
     harm.block{b}.weight [C, 16]
     head.time.{weight [H, 2*R*128], bias}, head.env.{weight [H, 2*R*K], bias}, head.basis_scale [K]
+    onset.m1.weight [latent + pitches, Ho], onset.m2.weight [Ho, Ho], biases [Ho]; onset.env.{weight [Ho, 2*T*K], bias}
+    onset.enter.{weight [Co, 16 + 2*T, 1, 1], bias}, onset.colour.{weight [2*T, Co, 1, 1], bias}
+    onset.block{n}.conv{i}.{weight [Co, Co, 1, 3], bias}, onset.block{n}.{scale,shift}.{weight [Ho, Co], bias}
+
+The onset, which needs pitch bias, heads and ``head.basis_scale``, paints the note's first T frames; its block n looks
+``ONSET_DILATIONS[n - 1]`` bins to each side.
 """
 
 from __future__ import annotations
@@ -31,6 +37,11 @@ Arrays = Mapping[str, NDArray[np.float32]]
 
 START_ROWS, START_COLUMNS = 2, 16
 FEATURES = 16  # harmonic features of a frequency bin
+
+ONSET_DILATIONS = ((1, 2), (4, 8), (16, 32), (1, 4))
+"""How far the two convolutions of each block of the onset reach, in bins."""
+ONSET_RAMP = 3
+"""Of the onset's frames, so many at the end are shared with the net, which takes over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +67,29 @@ class GraphOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class OnsetShape:
+    """Sizes of the onset net: frames, channels, width of its dense layers."""
+
+    frames: int
+    channels: int
+    hidden: int
+
+    @property
+    def alone(self) -> int:
+        """The first frame in which the net is heard, too."""
+        return self.frames - ramp_of(self.frames)
+
+
+@dataclass(frozen=True, slots=True)
 class GeneratorShape:
-    """Sizes read from the arrays; ``channels[b - 1]`` belongs to block ``b``; 0 means that a part is absent."""
+    """Sizes read from the arrays; ``channels[b - 1]`` belongs to block ``b``; 0 or None: a part is absent."""
 
     latent_size: int
     channels: tuple[int, ...]
     hidden: int
     film_hidden: int
     rank: int
+    onset: OnsetShape | None = None
 
     @property
     def blocks(self) -> int:
@@ -76,6 +102,18 @@ class GeneratorShape:
     @property
     def bins(self) -> int:
         return START_COLUMNS * int(2 ** (self.blocks - 1))
+
+
+def ramp_of(frames: int) -> int:
+    """How many of an onset's frames are shared with the net."""
+    return min(ONSET_RAMP, frames - 1)
+
+
+def onset_weights(frames: int) -> NDArray[np.float32]:
+    """How much of each of its frames is the onset's, [frames]; what is missing to 1 is the net's."""
+    ramp = ramp_of(frames)
+    falling = 1.0 - np.arange(1, ramp + 1) / (ramp + 1)
+    return np.concatenate([np.ones(frames - ramp), falling]).astype(np.float32)
 
 
 def conv_names(blocks: int) -> list[tuple[int, int]]:
@@ -93,7 +131,8 @@ def check_arrays(arrays: Arrays, options: GraphOptions) -> GeneratorShape:
     hidden = int(arrays["side.m2.weight"].shape[1]) if "side.m2.weight" in arrays else 0
     film = arrays.get("film.block1.conv0.scale.weight")
     rank = int(_get(arrays, "head.time.weight").shape[1]) // (2 * 2**blocks) if "head.time.weight" in arrays else 0
-    shape = GeneratorShape(rows - options.pitches, channels, hidden, 0 if film is None else int(film.shape[0]), rank)
+    film_hidden = 0 if film is None else int(film.shape[0])
+    shape = GeneratorShape(rows - options.pitches, channels, hidden, film_hidden, rank, _onset_shape(arrays))
     if shape.latent_size < 1:
         raise ModelError(f"The first layer has {rows} rows, too few for {options.pitches} pitches and a latent.")
     for name, expected in _expected_shapes(shape, options, rows, arrays).items():
@@ -101,6 +140,13 @@ def check_arrays(arrays: Arrays, options: GraphOptions) -> GeneratorShape:
         if found != expected:
             raise ModelError(f"The array {name} has shape {list(found)} where {list(expected)} fits the others.")
     return shape
+
+
+def _onset_shape(arrays: Arrays) -> OnsetShape | None:
+    if "onset.m2.weight" not in arrays:
+        return None
+    outputs, channels = (int(size) for size in _get(arrays, "onset.colour.weight").shape[:2])
+    return OnsetShape(outputs // 2, channels, int(arrays["onset.m2.weight"].shape[1]))
 
 
 def _get(arrays: Arrays, name: str) -> NDArray[np.float32]:
@@ -133,7 +179,7 @@ def _expected_shapes(
             expected[f"harm.block{b}.weight"] = (width, FEATURES)
     if "pitch_bias" in arrays:
         expected["pitch_bias"] = (options.pitches, 2, shape.bins)
-    return expected | _expected_heads(shape, options, rows)
+    return expected | _expected_heads(shape, options, rows) | _expected_onset(shape, options, rows)
 
 
 def _expected_heads(shape: GeneratorShape, options: GraphOptions, rows: int) -> dict[str, tuple[int, ...]]:
@@ -151,6 +197,30 @@ def _expected_heads(shape: GeneratorShape, options: GraphOptions, rows: int) -> 
         expected |= {"head.time.weight": (hidden, times), "head.time.bias": (times,)}
         expected |= {"head.env.weight": (hidden, envelopes), "head.env.bias": (envelopes,)}
         expected["head.basis_scale"] = (basis,)
+    return expected
+
+
+def _expected_onset(shape: GeneratorShape, options: GraphOptions, rows: int) -> dict[str, tuple[int, ...]]:
+    onset = shape.onset
+    if onset is None:
+        return {}
+    if not shape.rank or not 2 <= onset.frames <= shape.frames:
+        raise ModelError(f"The weights have an onset of {onset.frames} frames, which needs harmonic heads and a net.")
+    pictures, basis = 2 * onset.frames, options.partials + 2 * options.cosines
+    expected: dict[str, tuple[int, ...]] = {"pitch_bias": (options.pitches, 2, shape.bins)}
+    for name, size in (("m1", (rows, onset.hidden)), ("m2", (onset.hidden, onset.hidden)),
+                       ("env", (onset.hidden, pictures * basis))):  # fmt: skip
+        expected |= {f"onset.{name}.weight": size, f"onset.{name}.bias": size[1:]}
+    for name, kernel in (("enter", (onset.channels, FEATURES + pictures, 1, 1)),
+                         ("colour", (pictures, onset.channels, 1, 1))):  # fmt: skip
+        expected |= {f"onset.{name}.weight": kernel, f"onset.{name}.bias": kernel[:1]}
+    for block in range(1, len(ONSET_DILATIONS) + 1):
+        for conv in (0, 1):
+            expected[f"onset.block{block}.conv{conv}.weight"] = (onset.channels, onset.channels, 1, 3)
+            expected[f"onset.block{block}.conv{conv}.bias"] = (onset.channels,)
+        for part in ("scale", "shift"):
+            expected[f"onset.block{block}.{part}.weight"] = (onset.hidden, onset.channels)
+            expected[f"onset.block{block}.{part}.bias"] = (onset.channels,)
     return expected
 
 

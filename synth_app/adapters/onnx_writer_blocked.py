@@ -1,9 +1,11 @@
-"""The CPU form of the generator: four small graphs in ONNX Runtime's blocked layout, one note at a time.
+"""The CPU form of the generator: small graphs in ONNX Runtime's blocked layout, one note at a time.
 
 * ``latent``: what a latent alone decides (its share of the dense layers; ten megabytes of weights are read for it).
 * ``pitch``: what a pitch alone decides (bias map, harmonic features, basis).
 * ``trunk``: both together, through the low resolutions, for the rows that some frames need.
 * ``top``: the tall resolutions, for a tile of frames.
+
+And beside them, where the generator has one, ``onset``: the frames that need neither of the last two.
 
 Whoever runs them keeps the first two's outputs by latent and by pitch, and a trunk's for the frames that follow. The
 outputs of one are inputs of the next under the same names; each graph asks only for what it needs.
@@ -26,9 +28,11 @@ from synth_app.adapters.onnx_writer_heads import (
     write_latent,
     write_note,
     write_output,
+    write_picture,
     write_pitch,
 )
 from synth_app.adapters.onnx_writer_layout import BlockedLayout, Film, blocked_dense, pad_channels
+from synth_app.adapters.onnx_writer_onset import OnsetPitch, write_onset, write_onset_pitch
 from synth_app.adapters.onnx_writer_rows import BlockRows
 
 
@@ -38,7 +42,8 @@ class BlockedStages:
 
     ``latent``: ``latents [1, L]``. ``pitch``: ``pitches [1]``. ``trunk``: their outputs and ``rows``. ``top``: the
     trunk's and the pitch's outputs, ``frames [2]`` and ``rows``; gives ``log_mel`` and ``inst_freq [1, rows, bins]``.
-    ``rows`` is :func:`row_table` of the stage's blocks; ``split`` is the trunk's last block.
+    ``rows`` is :func:`row_table` of the stage's blocks; ``split`` is the trunk's last block. ``onset``: ``latents`` and
+    the pitch's outputs; gives ``log_mel`` and ``inst_freq [1, T, bins]``.
     """
 
     latent: bytes
@@ -46,11 +51,12 @@ class BlockedStages:
     trunk: bytes
     top: bytes
     split: int
+    onset: bytes | None = None
 
 
 def write_blocked_stages(arrays: Arrays, options: GraphOptions | None = None, block_size: int = 16,
                          split: int = 0) -> BlockedStages:  # fmt: skip
-    """Write the four graphs; ``split`` is the last block of the trunk (0: all but the last two, at least two).
+    """Write the graphs; ``split`` is the last block of the trunk (0: all but the last two, at least two).
 
     Raises:
         ModelError: the arrays do not chain.
@@ -63,7 +69,8 @@ def write_blocked_stages(arrays: Arrays, options: GraphOptions | None = None, bl
         raise ValueError(f"cannot split {true.blocks} blocks after block {split}")
     padded = pad_channels(arrays, block_size)
     writer = _StageWriter(padded, check_arrays(padded, options), options, block_size, split, true.channels)
-    return BlockedStages(writer.latent(), writer.pitch(), writer.trunk(), writer.top(), split)
+    onset = writer.onset() if true.onset is not None else None
+    return BlockedStages(writer.latent(), writer.pitch(), writer.trunk(), writer.top(), split, onset)
 
 
 def row_table(plan: list[BlockRows], have: tuple[int, int], block_size: int) -> NDArray[np.int64]:
@@ -86,7 +93,7 @@ def row_table(plan: list[BlockRows], have: tuple[int, int], block_size: int) -> 
 
 @dataclass(frozen=True, slots=True)
 class _StageWriter:
-    """The arrays (padded to whole blocks) and what all four graphs share."""
+    """The arrays (padded to whole blocks) and what all graphs share."""
 
     arrays: Arrays
     shape: GeneratorShape
@@ -120,7 +127,11 @@ class _StageWriter:
         values = write_pitch(g, self.arrays, self.shape, self.options, index, self._dense)
         layout = self._layout(g)
         outputs = {"pitch_dense": values.dense, "pitch_side": values.side, "bias": values.bias, "basis": values.basis}
-        outputs |= {f"harmonics{b}": layout.harmonics(f, b) for b, f in values.features.items()}
+        if "harm.block1.weight" in self.arrays:
+            outputs |= {f"harmonics{b}": layout.harmonics(f, b) for b, f in values.features.items()}
+        if self.shape.onset is not None:
+            onset = write_onset_pitch(g, self.arrays, self.shape, index, values)
+            outputs |= {"onset_side": onset.side, "onset_features": onset.features}
         return _finish(g, outputs, "what a pitch decides")
 
     def trunk(self) -> bytes:
@@ -154,8 +165,21 @@ class _StageWriter:
         rgb = layout.to_rgb(x, shape.blocks, films.get((shape.blocks, 1)))
         bias = self._given(g, "bias", "pitch_bias" in self.arrays)
         times = self._times(g, g.input("hidden", FLOAT, None), start, stop) if shape.rank else None
-        out = write_output(g, self.options, rgb, bias, times, self._given(g, "curves", shape.rank > 0))
-        return _finish(g, dict(zip(("log_mel", "inst_freq"), out, strict=True)), "high resolutions")
+        picture = write_picture(g, rgb, bias, times, self._given(g, "curves", shape.rank > 0))
+        return self._finish_picture(g, picture, "high resolutions")
+
+    def onset(self) -> bytes:
+        g, latent_size = Graph(), self.shape.latent_size
+        onset_side, features, bias, basis = (
+            g.input(name, FLOAT, None) for name in ("onset_side", "onset_features", "bias", "basis")
+        )
+        latents, by_pitch = g.input("latents", FLOAT, [1, latent_size]), OnsetPitch(onset_side, features)
+        picture = write_onset(g, self.arrays, self.shape, latents, by_pitch, bias, basis)
+        return self._finish_picture(g, picture, "onset")
+
+    def _finish_picture(self, g: Graph, picture: str, doc: str) -> bytes:
+        out = write_output(g, self.options, picture)
+        return _finish(g, dict(zip(("log_mel", "inst_freq"), out, strict=True)), doc)
 
     def _films(self, g: Graph, film: str | None) -> dict[tuple[int, int], Film]:
         """Pieces in the shapes that a depthwise convolution takes."""

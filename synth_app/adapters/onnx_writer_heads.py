@@ -76,9 +76,9 @@ def write_latent(g: Graph, arrays: Arrays, shape: GeneratorShape, latents: str, 
     side = None
     if shape.hidden:
         weight = g.weight("side.m1.weight", arrays["side.m1.weight"])
-        side = g.node("MatMul", latents, _rows(g, weight, 0, shape.latent_size))
+        side = g.node("MatMul", latents, write_rows(g, weight, 0, shape.latent_size))
     weight = g.weight("block1.conv0.weight", dense)
-    return LatentValues(g.node("MatMul", latents, _rows(g, weight, 0, shape.latent_size)), square, side)
+    return LatentValues(g.node("MatMul", latents, write_rows(g, weight, 0, shape.latent_size)), square, side)
 
 
 def write_pitch(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOptions, index: str,
@@ -86,18 +86,19 @@ def write_pitch(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphO
     """``index`` is the pitch's row, int64 ``[B]``."""
     first, last = shape.latent_size, shape.latent_size + options.pitches
     weight = g.weight("block1.conv0.weight", dense)
-    rows = g.node("Gather", _rows(g, weight, first, last), index, axis=0)
+    rows = g.node("Gather", write_rows(g, weight, first, last), index, axis=0)
     side = bias = basis = None
     features: dict[int, str] = {}
     if shape.hidden:
         weight = g.weight("side.m1.weight", arrays["side.m1.weight"])
-        side = g.node("Gather", _rows(g, weight, first, last), index, axis=0)
+        side = g.node("Gather", write_rows(g, weight, first, last), index, axis=0)
     if "pitch_bias" in arrays:
         bias = g.node("Gather", g.weight("pitch_bias", arrays["pitch_bias"]), index, axis=0)
         bias = g.node("Unsqueeze", bias, g.const([2]))
     if shape.rank or "harm.block1.weight" in arrays:
         harmonics = _Harmonics(g, options, shape.bins, index)
-        features = harmonics.features(shape) if "harm.block1.weight" in arrays else {}
+        wanted = "harm.block1.weight" in arrays or shape.onset is not None
+        features = harmonics.features(shape) if wanted else {}
         basis = harmonics.basis(options) if shape.rank else None
     return PitchValues(rows, side, bias, features, basis)
 
@@ -112,7 +113,7 @@ def write_note(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOp
     dense = g.node("Div", g.add(latent.dense, pitch.dense), norm)
     if latent.side is None or pitch.side is None:
         return NoteValues(dense, None, None, None)
-    h = _side_network(g, arrays, g.add(latent.side, pitch.side))
+    h = write_side_network(g, arrays, g.add(latent.side, pitch.side), "side")
     film = _film(g, arrays, shape, h) if shape.film_hidden else None
     curves = None if pitch.basis is None else _curves(g, arrays, shape, options, pitch.basis, h)
     return NoteValues(dense, h, film, curves)
@@ -123,19 +124,22 @@ def film_widths(shape: GeneratorShape) -> list[int]:
     return [shape.channels[b - 1] for b, _ in conv_names(shape.blocks)]
 
 
-def _rows(g: Graph, weight: str, first: int, last: int) -> str:
+def write_rows(g: Graph, weight: str, first: int, last: int) -> str:
     """Some rows of a stored weight; cut when the session loads."""
     return g.node("Slice", weight, g.const([first]), g.const([last]), g.const([0]))
 
 
-def _side_network(g: Graph, arrays: Arrays, first: str) -> str:
-    h = g.lrelu(g.add(first, g.weight("side.m1.bias", arrays["side.m1.bias"])))
-    h = g.lrelu(_linear(g, arrays, h, "side.m2"))
+def write_side_network(g: Graph, arrays: Arrays, first: str, name: str) -> str:
+    """h, from the sums of the first of two dense layers; ``name`` is that of their arrays."""
+    bias = f"{name}.m1.bias"
+    h = g.lrelu(g.add(first, g.weight(bias, arrays[bias])))
+    h = g.lrelu(write_linear(g, arrays, h, f"{name}.m2"))
     mean = g.node("ReduceMean", g.mul(h, h), g.const([1]), keepdims=1)
     return g.node("Div", h, g.node("Sqrt", g.add(mean, g.const(EPSILON))))
 
 
-def _linear(g: Graph, arrays: Arrays, h: str, name: str) -> str:
+def write_linear(g: Graph, arrays: Arrays, h: str, name: str) -> str:
+    """A dense layer, by the name of its arrays."""
     w, b = (g.weight(f"{name}.{part}", arrays[f"{name}.{part}"]) for part in ("weight", "bias"))
     return g.add(g.node("MatMul", h, w), b)
 
@@ -209,26 +213,30 @@ class _Harmonics:
 def _curves(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOptions, basis: str, h: str) -> str:
     size = options.partials + 2 * options.cosines
     scale = g.mul(g.weight("head.basis_scale", arrays["head.basis_scale"]), g.const(float(shape.rank**-0.5)))
-    weights = g.mul(g.reshape(_linear(g, arrays, h, "head.env"), [0, 2 * shape.rank, size]), scale)
+    weights = g.mul(g.reshape(write_linear(g, arrays, h, "head.env"), [0, 2 * shape.rank, size]), scale)
     return g.reshape(g.node("MatMul", weights, basis), [0, 2, shape.rank, shape.bins])
 
 
 def write_times(g: Graph, arrays: Arrays, shape: GeneratorShape, h: str, start: str, stop: str) -> str:
     """The head's time curves for some frames, ``[B, 2, rows, R]``."""
-    times = g.reshape(_linear(g, arrays, h, "head.time"), [0, 2, shape.rank, shape.frames])
+    times = g.reshape(write_linear(g, arrays, h, "head.time"), [0, 2, shape.rank, shape.frames])
     return g.node("Transpose", g.node("Slice", times, start, stop, g.const([3])), perm=[0, 1, 3, 2])
 
 
-def write_output(g: Graph, options: GraphOptions, rgb: str, bias: str | None, times: str | None,
-                 curves: str | None) -> tuple[str, str]:  # fmt: skip
-    """Sum of everything before tanh, then physical units: log-mel and inst_freq, each ``[B, rows, bins]``.
+def write_picture(g: Graph, rgb: str, bias: str | None, times: str | None, curves: str | None) -> str:
+    """Sum of everything that paints, then tanh, ``[B, 2, rows, bins]``.
 
     ``rgb`` is the last convolution's output ``[B, 2, rows, bins]`` with its bias.
     """
     y = rgb if bias is None else g.add(rgb, bias)
     if curves is not None and times is not None:
         y = g.add(y, g.node("MatMul", times, curves))
-    channels = g.nodes("Split", 2, g.node("Tanh", y), axis=1, num_outputs=2)
+    return g.node("Tanh", y)
+
+
+def write_output(g: Graph, options: GraphOptions, picture: str) -> tuple[str, str]:
+    """A picture ``[B, 2, rows, bins]`` in physical units: log-mel and inst_freq, each ``[B, rows, bins]``."""
+    channels = g.nodes("Split", 2, picture, axis=1, num_outputs=2)
     scales = ((options.mag_scale, options.mag_offset), (options.if_scale, options.if_offset))
     physical = []
     for channel, (scale, offset) in zip(channels, scales, strict=True):

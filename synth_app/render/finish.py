@@ -22,9 +22,6 @@ from synth_app.spectral.streaming import StreamingDecoder
 FADE_IN_S = 0.001
 """Dropping the padding cuts the attack mid-wave; this takes the edge off."""
 
-FIRST_SLICE_FRAMES = 7
-"""Frames 3..10 hold the first 128 ms of sound."""
-
 SLICE_FRAMES = 16
 HAND_OVER_FRAMES = 3  # rendered beyond where a key goes up, for the release to take over
 
@@ -77,7 +74,7 @@ class Finisher:
     @property
     def first_stop(self) -> int:
         """The frame at which a note's first slice ends."""
-        return self._config.pad_frames + FIRST_SLICE_FRAMES
+        return self._info.first_stop
 
     @property
     def release_frame(self) -> int:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from synth_app.spectral.config import PhaseConvention
 
+FIRST_SLICE_FRAMES = 7
+"""Frames 3..10 hold the first 128 ms of sound."""
+
 
 @dataclass(frozen=True, slots=True)
 class GeneratorInfo:
@@ -28,6 +31,7 @@ class GeneratorInfo:
         phase_convention: how ``inst_freq`` is turned back into phase.
         provider: what runs it, in words for the status line ("CPU, 2 threads", "CUDA: ...", "partials (no model)").
         lanes: how many threads may call it at a time, each for a note of its own.
+        onset_stop: frames before this one cost next to nothing and come all at once (0: there are none).
     """
 
     name: str
@@ -45,6 +49,12 @@ class GeneratorInfo:
     phase_convention: PhaseConvention
     provider: str
     lanes: int = 1
+    onset_stop: int = 0
+
+    @property
+    def first_stop(self) -> int:
+        """The frame at which a note's first slice ends: what is needed before it sounds."""
+        return self.onset_stop or self.pad_frames + FIRST_SLICE_FRAMES
 
 
 @dataclass(frozen=True, slots=True)

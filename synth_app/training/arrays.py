@@ -16,12 +16,14 @@ from synth_app.adapters.model_manifest import Manifest
 from synth_app.adapters.onnx_writer_arrays import check_arrays
 from synth_app.core.errors import CheckpointError
 from synth_app.training.harmonics import PITCH_COUNT
-from synth_app.training.model import EqualisedConv, EqualisedLinear, Film, Generator, GeneratorConfig
+from synth_app.training.layers import EqualisedConv, EqualisedLinear
+from synth_app.training.model import Film, Generator, GeneratorConfig
+from synth_app.training.onset import OnsetSizes
 from synth_app.training.representation import Representation
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
-PITCH_READERS = frozenset({"block1.conv0.weight", "side.m1.weight"})
+PITCH_READERS = frozenset({"block1.conv0.weight", "side.m1.weight", "onset.m1.weight"})
 """Layers whose last input rows read the pitch."""
 
 
@@ -43,6 +45,7 @@ def sizes_of(manifest: Manifest, arrays: Arrays) -> GeneratorConfig:
         partials=manifest.graph.partials,
         cosines=manifest.graph.cosines,
         representation=Representation("mel-magenta" if manifest.phase_convention == "magenta" else "mel-centred"),
+        onset=None if shape.onset is None else OnsetSizes(shape.onset.frames, shape.onset.channels, shape.onset.hidden),
     )
 
 
@@ -58,7 +61,8 @@ def to_arrays(generator: Generator) -> dict[str, NDArray[np.float32]]:
 
 @torch.no_grad()
 def load_arrays(generator: Generator, arrays: Arrays) -> None:
-    """Put named arrays into a generator of the same shape; optional ones that are missing become zero.
+    """Put named arrays into a generator of the same shape; optional ones that are missing become zero, an onset
+    net stays as it is.
 
     Raises:
         CheckpointError: an array that must be there is missing, or one has another shape.
@@ -67,8 +71,10 @@ def load_arrays(generator: Generator, arrays: Arrays) -> None:
         array = arrays.get(name)
         if array is None and name.startswith(("block", "rgb")):
             raise CheckpointError(f"The model lacks {name}: it was not written by this program.")
-        if array is None:
+        if array is None and not name.startswith("onset"):
             value.zero_()
+        elif array is None:
+            continue
         elif array.shape != tuple(value.shape):
             raise CheckpointError(f"The model's {name} is {array.shape}, not {tuple(value.shape)}: other sizes.")
         else:
@@ -106,4 +112,11 @@ def _folded(generator: Generator) -> dict[str, tuple[Tensor, Tensor | float]]:
         add("side.m2", generator.side.m2)
         add("head.time", generator.head.time)
         add("head.env", generator.head.env)
+    if generator.onset is not None:
+        add("onset.m1", generator.onset.m1, generator.onset.gains[:, None])
+        for name in ("m2", "env", "enter", "colour"):
+            add(f"onset.{name}", getattr(generator.onset, name))
+        for index, part in enumerate(generator.onset.blocks, start=1):
+            for name in ("conv0", "conv1", "scale", "shift"):
+                add(f"onset.block{index}.{name}", getattr(part, name))
     return found

@@ -15,7 +15,7 @@ from synth_app.training.model import GeneratorConfig
 from synth_app.training.plans import FULL_WIDTH, HALF_WIDTH, plan
 from synth_app.training.representation import Kind, Representation
 
-GO_ON = ("net", "adversarial")
+GO_ON = ("net", "onset", "adversarial")
 """Plans that go on from what is trained: a model that a run begins with, or the stages that a run has already."""
 
 

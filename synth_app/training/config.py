@@ -7,9 +7,10 @@ from typing import Any, Literal
 from synth_app.core.errors import CheckpointError, SettingsError
 from synth_app.training.growth import Growth
 from synth_app.training.model import GeneratorConfig
+from synth_app.training.onset import OnsetSizes
 from synth_app.training.representation import Representation
 
-StageKind = Literal["heads", "net"]
+StageKind = Literal["heads", "net", "onset"]
 Recipe = Literal["ns-r1", "wgan-gp"]
 COARSE_LEVELS = (1, 2)
 """The unfinished sizes that every voice has colour layers for, whether a plan uses them or not."""
@@ -21,11 +22,12 @@ class Stage:
 
     Attributes:
         kind: "heads" trains the bias map, the additive head and the codes without running a convolution; "net" trains
-            everything.
+            everything; "onset" the onset net alone, on what the others have settled.
         samples: its length. batch: notes in a step.
         coarse: how many times the picture is halved (0 is 128 x 1024); only for "net".
         fade: whether this size is faded in from the next coarser one while the stage lasts.
-        lr_net, lr_heads, lr_codes: Adam's step sizes; they fall linearly to a tenth over the last ``decay`` share.
+        lr_net, lr_heads, lr_codes, lr_onset: Adam's step sizes; they fall linearly to a tenth over the last ``decay``
+            share.
         frames: how many frames of a note a step looks at, the attack and some others; 0 is all. Only for "heads",
             whose frames do not depend on each other: more notes for the same work.
         wave_weight, ear_weight, loudness_weight: weights of the three losses that listen to the decoded wave (see
@@ -44,6 +46,7 @@ class Stage:
     lr_net: float = 1e-3
     lr_heads: float = 2e-3
     lr_codes: float = 5e-3
+    lr_onset: float = 2e-3
     decay: float = 0.3
     frames: int = 0
     wave_weight: float = 0.0
@@ -78,6 +81,12 @@ NET_STAGE = Stage(
 """Everything together, with the decoded wave in the loss (at three times this weight it drowns the picture's): the long
 stretch."""
 
+ONSET_STAGE = Stage(
+    "onset", 160_000, batch=16, decay=0.6,
+    wave_weight=0.1, ear_weight=1.0, loudness_weight=0.05, wave_notes=4,
+)  # fmt: skip
+"""The first frames, last of all: they follow from codes that no longer move."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
@@ -85,7 +94,8 @@ class TrainConfig:
 
     ``shards`` is how many threads share a step, a part of the batch each. With ``scratch`` a voice begins as GANSynth's
     did: nothing is measured on the notes beforehand, and the convolutions are heard from the first step. ``before`` is
-    what the model that the run began with had seen already; it stands on the card and changes nothing.
+    what the model that the run began with had seen already; it stands on the card and changes nothing. A plan that
+    trains an onset has one in its model.
     """
 
     model: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -93,6 +103,7 @@ class TrainConfig:
         Stage("heads", 96_000, batch=16, lr_codes=3e-3, frames=48),
         Stage("heads", 80_000, batch=16, lr_heads=1e-3, lr_codes=8e-4, decay=0.5, wave_weight=0.3),
         NET_STAGE,
+        ONSET_STAGE,
     )
     seed: int = 1
     code_noise: float = 0.15
@@ -103,9 +114,14 @@ class TrainConfig:
     scratch: bool = False
     before: int = 0
 
+    def __post_init__(self) -> None:
+        if self.model.onset is None and any(stage.kind == "onset" for stage in self.stages):
+            sizes = OnsetSizes(min(OnsetSizes().frames, self.model.spectral.frames))
+            object.__setattr__(self, "model", replace(self.model, onset=sizes))
+
     def from_trained_heads(self) -> "TrainConfig":
-        """The plan for a run that begins with an exported model, whose heads are trained: the net's stage only."""
-        return replace(self, stages=(NET_STAGE,))
+        """The plan for a run that begins with an exported model, whose heads are trained: net and onset."""
+        return replace(self, stages=(NET_STAGE, ONSET_STAGE))
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -157,6 +173,9 @@ class TrainConfig:
         if "channels" in model:
             model["channels"] = tuple(model["channels"])
         model["representation"] = Representation(**model.get("representation", {}))
+        if model.get("onset") is not None:
+            model["onset"] = OnsetSizes(**model["onset"])
         stages = tuple(Stage(**stage) for stage in rest.pop("stages", ()))
-        config = cls(model=GeneratorConfig(**model), **rest)
-        return replace(config, stages=stages) if stages else config
+        if stages:
+            rest["stages"] = stages
+        return cls(model=GeneratorConfig(**model), **rest)

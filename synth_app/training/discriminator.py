@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synth_app.training.growth import Growth
-from synth_app.training.model import COLOURS, LEAK, EqualisedConv, EqualisedLinear
+from synth_app.training.layers import COLOURS, LEAK, EqualisedConv, EqualisedLinear
 
 STDDEV_EPSILON = 1e-6
 

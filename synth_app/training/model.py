@@ -18,10 +18,10 @@ from torch.nn import functional
 from synth_app.spectral.config import SpectralConfig
 from synth_app.training import harmonics
 from synth_app.training.epilogue import compiled_shaped, pixel_norm, shaped
+from synth_app.training.layers import COLOURS, LEAK, EqualisedConv, EqualisedLinear
+from synth_app.training.onset import OnsetNet, OnsetSizes
 from synth_app.training.representation import Representation
 
-LEAK = 0.2
-COLOURS = 2
 INPUT_CODE_GAIN, INPUT_NOISE_GAIN, INPUT_PITCH_GAIN = 4.0, 0.05, 8.0
 SIDE_CODE_GAIN, SIDE_NOISE_GAIN, SIDE_PITCH_GAIN = 2.0, 0.1, 4.0
 
@@ -40,6 +40,7 @@ class GeneratorConfig:
         partials, cosines: size of its basis, see ``harmonics.raw_basis``.
         representation: what the picture is; its geometry and the places of the partials follow from it.
         blur: whether a pitch is told together with its neighbours (``harmonics.pitch_codes``); not in GANSynth.
+        onset: the small net that paints the first frames, if there is one.
     """
 
     channels: tuple[int, ...] = (128, 128, 128, 128, 64, 32, 16)
@@ -53,6 +54,7 @@ class GeneratorConfig:
     cosines: int = 24
     representation: Representation = field(default_factory=Representation)
     blur: bool = True
+    onset: OnsetSizes | None = None
 
     @property
     def inputs(self) -> int:
@@ -70,33 +72,11 @@ class GeneratorConfig:
         return self.representation.spectral(self.blocks)
 
 
-class EqualisedLinear(nn.Module):
-    """y = x W c + b with W of shape [inputs, outputs]; c = sqrt(gain / inputs) keeps Adam's steps alike everywhere."""
-
-    def __init__(self, inputs: int, outputs: int, *, gain: float = 2.0, zero: bool = False, fan_in: int = 0) -> None:
-        super().__init__()
-        self.scale = (gain / (fan_in or inputs)) ** 0.5
-        self.weight = nn.Parameter(torch.zeros(inputs, outputs) if zero else torch.randn(inputs, outputs))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x @ (self.weight * self.scale) + self.bias
-        return y
-
-
-class EqualisedConv(nn.Module):
-    """A SAME convolution with run-time He scaling; ``gain`` is 2 before a leaky ReLU and 1 before nothing."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3, *, gain: float = 2.0) -> None:
-        super().__init__()
-        self.scale = (gain / (inputs * kernel * kernel)) ** 0.5
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.padding = kernel // 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight = (self.weight * self.scale).to(x.dtype)
-        return functional.conv2d(x, weight, self.bias.to(x.dtype), padding=self.padding)
+def _side_gains(config: GeneratorConfig) -> Tensor:
+    """What small networks multiply latent and pitch by, [inputs]: the code is heard above the noise."""
+    noise = config.latent_size - config.code_size
+    gains = [SIDE_CODE_GAIN] * config.code_size + [SIDE_NOISE_GAIN] * noise
+    return torch.tensor(gains + [SIDE_PITCH_GAIN] * harmonics.PITCH_COUNT)
 
 
 class SideNetwork(nn.Module):
@@ -106,9 +86,7 @@ class SideNetwork(nn.Module):
         super().__init__()
         self.m1 = EqualisedLinear(config.inputs, config.hidden)
         self.m2 = EqualisedLinear(config.hidden, config.hidden)
-        noise = config.latent_size - config.code_size
-        gains = [SIDE_CODE_GAIN] * config.code_size + [SIDE_NOISE_GAIN] * noise
-        self.register_buffer("gains", torch.tensor(gains + [SIDE_PITCH_GAIN] * harmonics.PITCH_COUNT), persistent=False)
+        self.register_buffer("gains", _side_gains(config), persistent=False)
         self.gains: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
@@ -213,6 +191,13 @@ class Generator(nn.Module):
         self.pitch_codes: Tensor
         self.side = SideNetwork(config) if config.heads else None
         self.head = HarmonicHead(config) if config.heads else None
+        self.onset = self._make_onset(config.onset) if config.onset is not None else None
+
+    def _make_onset(self, sizes: OnsetSizes) -> OnsetNet:
+        assert self.head is not None, "the onset net draws with the harmonic head's basis"
+        features = harmonics.harmonic_features(self.config.spectral, self.config.representation)
+        gains, features32 = _side_gains(self.config), torch.tensor(features, dtype=torch.float32)
+        return OnsetNet(sizes, gains, self.head.size, features32)
 
     @property
     def stack(self) -> list[Block]:
@@ -269,7 +254,17 @@ class Generator(nn.Module):
 
     def forward(self, latent: Tensor, pitch: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         picture, h = self.base(latent, pitch)
-        return torch.tanh(picture + self.paint(latent, pitch, h, dtype).float())
+        return self.with_onset(torch.tanh(picture + self.paint(latent, pitch, h, dtype).float()), latent, pitch)
+
+    def with_onset(self, picture: Tensor, latent: Tensor, pitch: Tensor) -> Tensor:
+        """A picture of the net [B, 2, T, F] with its first frames as the onset net paints them, if there is one."""
+        return picture if self.onset is None else self.onset.over(picture, self.onset_only(latent, pitch))
+
+    def onset_only(self, latent: Tensor, pitch: Tensor) -> Tensor:
+        """The frames that the onset net paints, [B, 2, T, F]."""
+        assert self.onset is not None and self.head is not None
+        bias, basis = self.pitch_bias[pitch][:, :, None], self.head.basis[pitch]
+        return torch.tanh(self.onset(self.inputs(latent, pitch), pitch, bias, basis))
 
     def heads_only(self, latent: Tensor, pitch: Tensor, frames: Tensor | None = None) -> Tensor:
         """The note without its convolutions; all frames, or those named."""

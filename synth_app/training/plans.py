@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from synth_app.core.errors import SettingsError
-from synth_app.training.config import NET_STAGE, Stage, TrainConfig
+from synth_app.training.config import NET_STAGE, ONSET_STAGE, Stage, TrainConfig
 from synth_app.training.model import GeneratorConfig
 
-PLANS = ("default", "heads", "coarse", "net", "adversarial", "paper")
+PLANS = ("default", "heads", "coarse", "net", "onset", "adversarial", "paper")
 HALF_WIDTH = (128, 128, 128, 128, 64, 32, 16)
 FULL_WIDTH = (256, 256, 256, 256, 128, 64, 32)
 PAPER_STAGE_IMAGES = 800_000
@@ -33,10 +33,11 @@ NO_CLIPPING = 1e9
 def named_plan(name: str) -> TrainConfig:
     """One of ``PLANS``.
 
-    * default: the heads alone, the heads with the decoded wave, then the net on what they leave.
+    * default: the heads alone, the heads with the decoded wave, the net on what they leave, then the onset.
     * heads: the first two of these: minutes, and something to play.
     * coarse: default, with the net at a quarter and at half of its size first.
-    * net: the last, for a run that begins with a model whose heads are trained.
+    * net: the net and then the onset, for a run that begins with a model whose heads are trained.
+    * onset: the onset alone, for a run that begins with a model whose net is trained.
     * adversarial: stage B, for a run that begins with a trained model: the likeness to each note stays in the loss.
     * paper: GANSynth's own training, progressive and without anything of ours; 11 million notes.
 
@@ -48,10 +49,12 @@ def named_plan(name: str) -> TrainConfig:
         return replace(default, stages=default.stages[:2])
     if name == "coarse":
         small = replace(NET_STAGE, samples=32_000, batch=8, wave_weight=0.0, decay=0.2)
-        coarse = (replace(small, coarse=2), replace(small, coarse=1, fade=True), NET_STAGE)
+        coarse = (replace(small, coarse=2), replace(small, coarse=1, fade=True), NET_STAGE, ONSET_STAGE)
         return replace(default, stages=default.stages[:2] + coarse)
     if name == "net":
         return default.from_trained_heads()
+    if name == "onset":
+        return replace(default, stages=(ONSET_STAGE,))
     if name == "adversarial":
         return replace(default, stages=(adversarial_stage(),), code_noise=0.3)
     if name == "paper":

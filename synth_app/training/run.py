@@ -26,6 +26,8 @@ WARM_UP_SAMPLES = 2_000
 LAST_RATE = 0.1
 ATTACK_FRAMES = (0, 1, 3, 5)
 """Counted from the first frame that sounds."""
+FRAMES_BEHIND = 8
+"""Of a real note, heard behind a painted onset: four complete it, and four more are cut off again."""
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -72,6 +74,8 @@ class Run:
             {"params": self.voice.head_parameters(), "name": "heads"},
             {"params": [self.voice.codes], "name": "codes"},
         ]
+        if self.voice.onset_parameters():
+            groups.append({"params": self.voice.onset_parameters(), "name": "onset"})
         self.optimiser = torch.optim.Adam(groups, lr=1e-3, betas=BETAS, fused=True)
         self.codec = codec_for(model.representation, model.spectral).to(self.device)
         self.precision = convolution_dtype(self.device)
@@ -110,9 +114,11 @@ class Run:
         jobs = [partial(self._gradients, stage, growth, batch.rows(shard), lot.rows(shard), frames) for shard in rows]
         results = list(self._pool.map(lambda job: job(), jobs))
         terms = _mean_terms(shares, [part for _, part, _ in results])
-        for value, grads in zip(self._parameters, zip(*(part for part, *_ in results), strict=True), strict=True):
+        self.optimiser.zero_grad()
+        learning = self._learning(stage)
+        for value, grads in zip(learning, zip(*(part for part, *_ in results), strict=True), strict=True):
             value.grad = _mean_gradient(shares, grads)
-        used = [value for value in self._parameters if value.grad is not None]
+        used = [value for value in learning if value.grad is not None]
         terms["gradient"] = float(torch.nn.utils.clip_grad_norm_(used, self.config.clip_norm))
         self.optimiser.step()
         self.samples_seen += size
@@ -130,6 +136,10 @@ class Run:
             torch.manual_seed(self.config.seed + 1)
             self.adversary = Adversary.fresh(self.config, len(self.feed.anchors), self.device)
         return self.adversary
+
+    def _learning(self, stage: Stage) -> list[torch.nn.Parameter]:
+        """What a stage may move."""
+        return self.voice.onset_parameters() if stage.kind == "onset" else self._parameters
 
     def _begin(self, stage: Stage, done: float) -> None:
         """See that everything a step of this stage needs is there."""
@@ -168,33 +178,51 @@ class Run:
             lesson = self.adversary.lesson(made, labels, stage, growth)
             terms["lesson"] = lesson.item()
             loss = loss + stage.adversarial * lesson
-        return torch.autograd.grad(loss, self._parameters, allow_unused=True), terms, made.detach()
+        return torch.autograd.grad(loss, self._learning(stage), allow_unused=True), terms, made.detach()
 
     def _likeness(
         self, stage: Stage, growth: Growth, made: Tensor, batch: Batch, frames: Tensor | None, terms: dict[str, float]
     ) -> Tensor:
         """How far painted notes are from the notes that they should be; notes its terms."""
         target = batch.picture if frames is None else batch.picture[:, :, frames]
+        target = target[:, :, : made.shape[2]] if stage.kind == "onset" else target
         parts = self.picture_loss(made, growth.of(target))
         loss = stage.recon * (parts.magnitude + self.config.if_weight * parts.inst_freq)
         terms |= {"magnitude": parts.magnitude.item(), "inst_freq": parts.inst_freq.item()}
         if stage.listens and frames is None:
             count = -(-stage.wave_notes * len(made) // stage.batch)
-            loss = loss + self._listen(stage, made[:count], batch.rows(slice(count)), terms)
+            batch = batch.rows(slice(count))
+            made, wave = self._begun(made[:count], batch) if stage.kind == "onset" else (made[:count], batch.wave)
+            loss = loss + self._listen(stage, made, batch.picture[:, :, : made.shape[2]], wave, terms)
         return loss
 
-    def _listen(self, stage: Stage, made: Tensor, batch: Batch, terms: dict[str, float]) -> Tensor:
-        """How far painted notes sound from the notes that they should be; notes its terms."""
-        wave = self.codec.decode(*denormalise(made))
+    def _begun(self, made: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Onsets with the next frames of their notes behind them, and the waves of so much."""
+        assert self.voice.generator.onset is not None
+        frames = made.shape[2] + FRAMES_BEHIND
+        spectral = self.config.model.spectral
+        samples = (frames - 1) * spectral.hop_samples + spectral.fft_size - spectral.pad_samples
+        return self.voice.generator.onset.over(batch.picture[:, :, :frames], made), batch.wave[:, :samples]
+
+    def _listen(self, stage: Stage, made: Tensor, picture: Tensor, target: Tensor, terms: dict[str, float]) -> Tensor:
+        """How far painted notes sound from the notes that they should be, ``picture`` and ``target``; notes its terms.
+
+        Where the notes go on, the last frames' grains lack those that follow: they are left out.
+        """
+        wave, cut = self.codec.decode(*denormalise(made)), self.codec.config.frames - picture.shape[2]
+        if cut:
+            kept = wave.shape[1] - self.codec.config.fft_size
+            frames = picture.shape[2] - self.codec.config.fft_size // self.codec.config.hop_samples
+            wave, target, picture = wave[:, :kept], target[:, :kept], picture[:, :, :frames]
         loss = wave.new_zeros(())
         if stage.wave_weight > 0.0:
-            spectral = spectral_loss(wave, batch.wave)
+            spectral = spectral_loss(wave, target)
             loss, terms["wave"] = loss + stage.wave_weight * spectral, spectral.item()
         if stage.ear_weight > 0.0:
-            ear = ear_loss(self.codec.level(wave), denormalise(batch.picture)[0])
+            ear = ear_loss(self.codec.level(wave), denormalise(picture)[0])
             loss, terms["ear"] = loss + stage.ear_weight * ear, ear.item()
         if stage.loudness_weight > 0.0:
-            loudness = loudness_loss(wave, batch.wave)
+            loudness = loudness_loss(wave, target)
             loss, terms["loudness"] = loss + stage.loudness_weight * loudness, loudness.item()
         return loss
 
@@ -210,12 +238,14 @@ class Run:
 
     def _paint(self, stage: Stage, growth: Growth, latent: Tensor, pitch: Tensor, frames: Tensor | None) -> Tensor:
         """What the voice paints at the stage's resolution."""
+        if stage.kind == "onset":
+            return self.voice.generator.onset_only(latent.detach(), pitch)
         if stage.kind == "heads":
             return self.voice.generator.heads_only(latent, pitch, frames)
         return self.voice.picture(latent, pitch, growth, self.precision)
 
     def _set_rates(self, stage: Stage, done: float) -> None:
-        rates = {"net": stage.lr_net, "heads": stage.lr_heads, "codes": stage.lr_codes}
+        rates = {"net": stage.lr_net, "heads": stage.lr_heads, "codes": stage.lr_codes, "onset": stage.lr_onset}
         warm = min(1.0, (done * stage.samples + stage.batch) / min(WARM_UP_SAMPLES, 0.1 * stage.samples + 1))
         fall = min(1.0, LAST_RATE + (1.0 - LAST_RATE) * (1.0 - done) / stage.decay) if stage.decay > 0 else 1.0
         for group in self.optimiser.param_groups:

@@ -33,14 +33,17 @@ def load_voice(run: Path, feed: NoteFeed) -> tuple[Voice, Checkpoint]:
     average.copy_to(voice)
     if not net_is_trained(checkpoint):
         silence_net(voice)
+    onset = voice.generator.onset
+    if onset is not None and not onset.env.weight.any():  # its stage is still to come
+        voice.generator.onset = None
     return voice.eval(), checkpoint
 
 
 def net_is_trained(checkpoint: Checkpoint) -> bool:
-    """Whether a checkpoint lies in or behind a full-size stage of its run's plan."""
+    """Whether a checkpoint lies in or behind a full-size stage of its run's plan; the onset's comes after the net."""
     index, done = checkpoint.config.stage_at(checkpoint.samples_seen)
     past = checkpoint.config.stages[: index + 1 if done > 0.0 else index]
-    return any(stage.kind == "net" and stage.coarse == 0 for stage in past)
+    return any(stage.kind in ("net", "onset") and stage.coarse == 0 for stage in past)
 
 
 @torch.no_grad()

@@ -10,8 +10,9 @@ from synth_app.training.config import COARSE_LEVELS
 from synth_app.training.features import IF_A
 from synth_app.training.feed import NoteFeed
 from synth_app.training.growth import Growth, enlarged
+from synth_app.training.layers import COLOURS, EqualisedConv
 from synth_app.training.losses import IF_COMPRESSION
-from synth_app.training.model import COLOURS, EqualisedConv, Generator, GeneratorConfig
+from synth_app.training.model import Generator, GeneratorConfig
 
 SUMMARY_NOTES = 12
 
@@ -60,7 +61,7 @@ class Voice(nn.Module):
         return torch.cat([codes + code_noise * noise[:, :size], noise[:, size:]], dim=1)
 
     def picture(self, latent: Tensor, pitch: Tensor, growth: Growth, dtype: torch.dtype) -> Tensor:
-        """The picture as it is painted at a moment of the growth, [B, 2, T >> level, F >> level].
+        """The picture as heads and net paint it at a moment of the growth, [B, 2, T >> level, F >> level].
 
         A generator without its last blocks adds to the heads' picture, made as small; while a size fades in, the
         picture is a mixture of what the coarser convolutions and the finer ones make of it.
@@ -85,6 +86,10 @@ class Voice(nn.Module):
     def net_parameters(self) -> list[nn.Parameter]:
         """Everything that belongs to the convolutions."""
         return [*self.generator.blocks.parameters(), *self.generator.rgb.parameters(), *self.coarse.parameters()]
+
+    def onset_parameters(self) -> list[nn.Parameter]:
+        """Everything that belongs to the onset net."""
+        return [] if self.generator.onset is None else list(self.generator.onset.parameters())
 
     def head_parameters(self) -> list[nn.Parameter]:
         """Everything that can be trained without them, except the codes."""

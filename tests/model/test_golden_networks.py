@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from synth_app.training.discriminator import Discriminator
 from synth_app.training.features import MAG_A, MAG_B
-from synth_app.training.model import EqualisedConv, EqualisedLinear, Generator, GeneratorConfig
+from synth_app.training.layers import EqualisedConv, EqualisedLinear
+from synth_app.training.model import Generator, GeneratorConfig
 
 DATA = Path(__file__).parents[1] / "data" / "model"
 MAGENTA = (256, 256, 256, 256, 128, 64, 32)

@@ -9,10 +9,10 @@ from synth_app.core.errors import FileFormatError
 from synth_app.training.evaluation.bar import ROWS, Column, Row
 from synth_app.training.evaluation.figures import Numbers
 from synth_app.training.evaluation.measure import ANCHORS, CODEC, DRAWS, HELD_OUT
-from synth_app.training.evaluation.subject import HEADS, NET, WHOLE
+from synth_app.training.evaluation.subject import HEADS, NET, NO_ONSET, WHOLE
 
 JSON_NAME, MARKDOWN_NAME = "report.json", "report.md"
-VARIANTS = (WHOLE, HEADS, NET, CODEC)
+VARIANTS = (WHOLE, NO_ONSET, HEADS, NET, CODEC)
 KINDS = (ANCHORS, HELD_OUT)
 COLUMNS = {
     "strict_pitch": "strict pitch", "within_15_cents": "15 cents", "lsd_db": "LSD dB", "convergence": "SC",

@@ -19,7 +19,7 @@ from synth_app.training.model import Generator
 from synth_app.training.runs import load_voice
 from synth_app.training.voice import Voice
 
-WHOLE, HEADS, NET = "whole", "heads alone", "net alone"
+WHOLE, NO_ONSET, HEADS, NET = "whole", "without the onset net", "heads alone", "net alone"
 TAIL_SEED = 5
 """The draw of noise that all anchors share; an exported model brings its own."""
 
@@ -55,7 +55,9 @@ class Subject:
     @property
     def variants(self) -> tuple[str, ...]:
         """The parts that are measured apart; where one of them is silent, only the whole."""
-        return (WHOLE, HEADS, NET) if self.net_speaks and self.generator.head is not None else (WHOLE,)
+        if not self.net_speaks or self.generator.head is None:
+            return (WHOLE,)
+        return (WHOLE, HEADS, NET) if self.generator.onset is None else (WHOLE, NO_ONSET, HEADS, NET)
 
     @torch.no_grad()
     def paint(self, latent: Tensor, pitch: Tensor) -> dict[str, Tensor]:
@@ -65,7 +67,10 @@ class Subject:
             return {WHOLE: generator.heads_only(latent, pitch)}
         base, h = generator.base(latent, pitch)
         net = generator.paint(latent, pitch, h).float()
-        pictures = {WHOLE: torch.tanh(base + net)}
+        painted = torch.tanh(base + net)
+        pictures = {WHOLE: generator.with_onset(painted, latent, pitch)}
+        if generator.onset is not None:
+            pictures[NO_ONSET] = painted
         if generator.head is not None:
             pictures[HEADS] = torch.tanh(base)
             pictures[NET] = torch.tanh(generator.pitch_bias[pitch][:, :, None] + net)

@@ -27,6 +27,7 @@ from synth_app.spectral.mel import band_centres_hz
 SMALL = (32, 32, 24, 16)  # 16 frames of 128 bins; 24 is no whole number of blocks
 TINY_FULL = (16, 16, 16, 16, 16, 16, 16)  # 128 frames of 1024 bins
 OPTIONS = GraphOptions(partials=5, cosines=4)
+ONSET_FRAMES, ONSET_ALONE = 7, 4  # of small generators: the last three are shared with the net
 
 
 def random_arrays(channels: tuple[int, ...], rng: np.random.Generator, heads: bool = True, latent: int = 20,
@@ -62,7 +63,31 @@ def random_arrays(channels: tuple[int, ...], rng: np.random.Generator, heads: bo
             shapes[f"{name}.weight"] = ((hidden, outputs), 0.1)
             shapes[f"{name}.bias"] = ((outputs,), 0.1)
         shapes["head.basis_scale"] = ((basis,), 1.0)
+        shapes |= _onset_shapes(rows, basis)
     return {name: (scale * rng.standard_normal(shape)).astype(np.float32) for name, (shape, scale) in shapes.items()}
+
+
+def _onset_shapes(rows: int, basis: int) -> dict[str, tuple[tuple[int, ...], float]]:
+    hidden, channels, pictures = 10, 8, 2 * ONSET_FRAMES
+    shapes: dict[str, tuple[tuple[int, ...], float]] = {
+        "onset.m1.weight": ((rows, hidden), (2 / rows) ** 0.5),
+        "onset.m2.weight": ((hidden, hidden), (2 / hidden) ** 0.5),
+        "onset.env.weight": ((hidden, pictures * basis), 0.1),
+        "onset.env.bias": ((pictures * basis,), 0.1),
+        "onset.enter.weight": ((channels, 16 + pictures, 1, 1), 0.2),
+        "onset.colour.weight": ((pictures, channels, 1, 1), 0.1),
+        "onset.colour.bias": ((pictures,), 0.1),
+    }
+    shapes |= {f"onset.{name}.bias": ((size,), 0.1) for name, size in (("m1", hidden), ("m2", hidden))}
+    shapes["onset.enter.bias"] = ((channels,), 0.1)
+    for block in range(1, 5):
+        for i in (0, 1):
+            shapes[f"onset.block{block}.conv{i}.weight"] = ((channels, channels, 1, 3), 0.2)
+            shapes[f"onset.block{block}.conv{i}.bias"] = ((channels,), 0.1)
+        for part in ("scale", "shift"):
+            shapes[f"onset.block{block}.{part}.weight"] = ((hidden, channels), 0.1)
+            shapes[f"onset.block{block}.{part}.bias"] = ((channels,), 0.1)
+    return shapes
 
 
 def reference_note(arrays: Arrays, latent: NDArray[np.float32], pitch: int) -> NDArray[np.float64]:
@@ -71,7 +96,7 @@ def reference_note(arrays: Arrays, latent: NDArray[np.float32], pitch: int) -> N
     blocks = sum(name.endswith("conv1.bias") for name in a if name.startswith("block"))
     bins = 16 * 2 ** (blocks - 1)
     raw = np.concatenate([latent.astype(np.float64), np.eye(len(a["block1.conv0.weight"]) - len(latent))[pitch - 24]])
-    h = _side(a, raw) if "side.m1.weight" in a else np.zeros(0)
+    h = _side(a, raw, "side") if "side.m1.weight" in a else np.zeros(0)
     phi16, basis = _harmonics(pitch, bins)
     x = (raw / np.sqrt(np.mean(raw**2) + 1e-8)) @ a["block1.conv0.weight"]
     x = x.reshape(-1, 2, 16) + a["block1.conv0.bias"][:, None, None]
@@ -93,7 +118,12 @@ def reference_note(arrays: Arrays, latent: NDArray[np.float32], pitch: int) -> N
         rank = times.shape[1]
         weights = (h @ a["head.env.weight"] + a["head.env.bias"]).reshape(2, rank, -1) * a["head.basis_scale"]
         y = y + np.einsum("crt,crk,kf->ctf", times, weights, basis) / np.sqrt(rank)
-    return np.tanh(y)
+    picture = np.tanh(y)
+    if "onset.m1.weight" in a:
+        share = np.array([1.0] * ONSET_ALONE + [0.75, 0.5, 0.25])[:, None]
+        first = _onset(a, raw, a["pitch_bias"][pitch - 24], phi16, basis)
+        picture[:, :ONSET_FRAMES] = share * first + (1.0 - share) * picture[:, :ONSET_FRAMES]
+    return np.asarray(picture)
 
 
 def write_model(directory: Path, arrays: Arrays, options: GraphOptions, convention: str = "centred") -> Manifest:
@@ -129,10 +159,34 @@ def _lrelu(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x > 0.0, x, 0.2 * x)
 
 
-def _side(a: dict[str, NDArray[np.float64]], raw: NDArray[np.float64]) -> NDArray[np.float64]:
-    h = _lrelu(raw @ a["side.m1.weight"] + a["side.m1.bias"])
-    h = _lrelu(h @ a["side.m2.weight"] + a["side.m2.bias"])
+def _side(a: dict[str, NDArray[np.float64]], raw: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    h = _lrelu(raw @ a[f"{name}.m1.weight"] + a[f"{name}.m1.bias"])
+    h = _lrelu(h @ a[f"{name}.m2.weight"] + a[f"{name}.m2.bias"])
     return np.asarray(h / np.sqrt(np.mean(h**2) + 1e-8))
+
+
+def _onset(a: dict[str, NDArray[np.float64]], raw: NDArray[np.float64], bias: NDArray[np.float64],
+           phi16: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:  # fmt: skip
+    """The onset's frames, [2, frames, bins]."""
+    h = _side(a, raw, "onset")
+    env = (h @ a["onset.env.weight"] + a["onset.env.bias"]).reshape(2, ONSET_FRAMES, -1) * a["head.basis_scale"]
+    drawn = (env @ basis + bias[:, None]).reshape(2 * ONSET_FRAMES, -1)
+    x = a["onset.enter.weight"][:, :, 0, 0] @ np.concatenate([phi16, drawn]) + a["onset.enter.bias"][:, None]
+    for block, reaches in enumerate(((1, 2), (4, 8), (16, 32), (1, 4)), start=1):
+        name = f"onset.block{block}"
+        scale, shift = (h @ a[f"{name}.{p}.weight"] + a[f"{name}.{p}.bias"] for p in ("scale", "shift"))
+        found = _lrelu(_along(a, x, f"{name}.conv0", reaches[0])) * (1.0 + scale[:, None]) + shift[:, None]
+        x = x + _along(a, found, f"{name}.conv1", reaches[1])
+    drawn = drawn + a["onset.colour.weight"][:, :, 0, 0] @ x + a["onset.colour.bias"][:, None]
+    return np.tanh(drawn.reshape(2, ONSET_FRAMES, -1))
+
+
+def _along(a: dict[str, NDArray[np.float64]], x: NDArray[np.float64], name: str, reach: int) -> NDArray[np.float64]:
+    """Three taps ``reach`` bins apart, with zeros beyond the ends."""
+    w, bins = a[f"{name}.weight"][:, :, 0], x.shape[1]
+    padded = np.pad(x, ((0, 0), (reach, reach)))
+    taps = [w[:, :, k] @ padded[:, k * reach : k * reach + bins] for k in range(3)]
+    return np.asarray(sum(taps) + a[f"{name}.bias"][:, None])
 
 
 def _after(a: dict[str, NDArray[np.float64]], x: NDArray[np.float64], h: NDArray[np.float64], b: int,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import onnx
@@ -13,13 +14,20 @@ from onnx import TensorProto, helper
 
 from synth_app.adapters import generator_onnx, generator_onnx_cpu, generator_onnx_device
 from synth_app.adapters.generator_onnx import OnnxGenerator, cuda_missing, open_generator, render_threads
-from synth_app.adapters.generator_onnx_cpu import CpuEngine, block_size
+from synth_app.adapters.generator_onnx_cpu import BlockedRunner, CpuEngine, block_size
 from synth_app.adapters.model_manifest import Manifest, file_sha256, read_manifest, write_manifest
 from synth_app.adapters.onnx_writer import read_arrays
 from synth_app.core.errors import ModelError
 from synth_app.spectral.streaming import StreamingDecoder
 from tests.helpers.pretend_device import PretendSession, pretend
-from tests.unit.adapters.model_arrays import OPTIONS, SMALL, random_arrays, reference_note, write_model
+from tests.unit.adapters.model_arrays import (
+    ONSET_ALONE,
+    OPTIONS,
+    SMALL,
+    random_arrays,
+    reference_note,
+    write_model,
+)
 
 SCALES = np.asarray([OPTIONS.mag_scale, OPTIONS.if_scale])[:, None, None]
 OFFSETS = np.asarray([OPTIONS.mag_offset, 0.0])[:, None, None]
@@ -140,8 +148,31 @@ def test_info_says_what_the_manifest_says(model: Path) -> None:
     assert facts.pop("model_id") == manifest.graph.sha256
     assert "thread" in facts.pop("provider")
     assert facts.pop("lanes") == 1
+    assert facts.pop("onset_stop") == generator.info.first_stop == ONSET_ALONE
     for name, value in facts.items():
         assert value == getattr(manifest, name), name
+
+
+def test_the_first_frames_need_nothing_of_the_net(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = OnnxGenerator(model, "cpu", threads=1)
+    latents, pitches = np.zeros((1, 20), np.float32), np.array([60])
+    whole = generator.render(latents, pitches, 0, 16)
+
+    def net(*_: object) -> NoReturn:
+        raise AssertionError("the net was asked")
+
+    monkeypatch.setattr(BlockedRunner, "_net", net)
+    first = generator.render(latents, pitches, 1, ONSET_ALONE)
+    assert np.array_equal(first.log_mel, whole.log_mel[:, 1:ONSET_ALONE])
+    assert np.array_equal(first.inst_freq, whole.inst_freq[:, 1:ONSET_ALONE])
+    with pytest.raises(ModelError, match="the net was asked"):
+        generator.render(latents, pitches, 1, ONSET_ALONE + 1)
+
+
+def test_without_an_onset_the_first_slice_is_128_ms(tmp_path: Path) -> None:
+    manifest = write_model(tmp_path, random_arrays(SMALL, np.random.default_rng(1), heads=False), OPTIONS)
+    info = OnnxGenerator(tmp_path, "cpu", threads=1).info
+    assert (info.onset_stop, info.first_stop) == (0, manifest.pad_frames + 7)
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 4), (64, 4)])
@@ -169,6 +200,7 @@ class _LostDevice:
 
     words = "CUDA: device 0"
     lanes = 1
+    onset_stop = 0
 
     def __init__(self, graph: bytes, manifest: Manifest, provider: str) -> None:
         self.left = 2

@@ -25,7 +25,14 @@ from synth_app.adapters.onnx_writer import (
 from synth_app.adapters.onnx_writer_layout import fold_kernel
 from synth_app.adapters.onnx_writer_rows import plan_rows
 from synth_app.core.errors import ModelError
-from tests.unit.adapters.model_arrays import OPTIONS, SMALL, random_arrays, reference_note
+from tests.unit.adapters.model_arrays import (
+    ONSET_ALONE,
+    ONSET_FRAMES,
+    OPTIONS,
+    SMALL,
+    random_arrays,
+    reference_note,
+)
 
 SCALES = np.asarray([OPTIONS.mag_scale, OPTIONS.if_scale])[:, None, None]
 OFFSETS = np.asarray([OPTIONS.mag_offset, 0.0])[:, None, None]
@@ -59,6 +66,7 @@ class Blocked:
         stages = write_blocked_stages(arrays, OPTIONS, self.n, split)
         graphs = (stages.latent, stages.pitch, stages.trunk, stages.top)
         self.latent, self.pitch, self.trunk, self.top = (session(graph) for graph in graphs)
+        self.onset = None if stages.onset is None else session(stages.onset)
 
     def render(self, latent: NDArray[np.float32], pitch: int, start: int, stop: int) -> NDArray[np.float64]:
         plan = plan_rows(start, stop, 2, self.blocks)
@@ -67,10 +75,22 @@ class Blocked:
         tables = (None, None, row_table(low, (0, 2), self.n), row_table(high, (low[-1].out0, low[-1].out1), self.n))
         for stage, rows in zip((self.latent, self.pitch, self.trunk, self.top), tables, strict=True):
             values["rows"] = rows
-            names = [entry.name for entry in stage.get_outputs()]
-            feeds = {entry.name: values[entry.name] for entry in stage.get_inputs()}
-            values |= dict(zip(names, stage.run(names, feeds), strict=True))
-        return normalised([values["log_mel"], values["inst_freq"]])[0]
+            values |= self._run(stage, values)
+        net = normalised([values["log_mel"], values["inst_freq"]])[0]
+        if self.onset is None:
+            return net
+        onset = self._run(self.onset, values)
+        first = normalised([onset["log_mel"], onset["inst_freq"]])[0]
+        share = np.array([1.0] * ONSET_ALONE + [0.75, 0.5, 0.25] + [0.0] * (2**self.blocks - ONSET_FRAMES))
+        rest = np.zeros((2, 2**self.blocks - ONSET_FRAMES, first.shape[2]))
+        whole = np.concatenate([first, rest], axis=1)[:, start:stop]
+        return share[start:stop, None] * whole + (1.0 - share[start:stop, None]) * net
+
+    @staticmethod
+    def _run(stage: ort.InferenceSession, values: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        names = [entry.name for entry in stage.get_outputs()]
+        feeds = {entry.name: values[entry.name] for entry in stage.get_inputs()}
+        return dict(zip(names, stage.run(names, feeds), strict=True))
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["heads", "plain"])

@@ -22,13 +22,13 @@ from synth_app.training.loop import save, start_from_model
 from synth_app.training.model import GeneratorConfig
 from synth_app.training.run import Run
 
-from .test_training import TINY
+from .test_training import TINY, WITH_ONSET
 
 
 @pytest.fixture(scope="module")
 def run(dataset: Dataset) -> Run:
     make_pictures(dataset, TorchCodec(TINY.spectral, "centred").encode)
-    run = Run(TrainConfig(model=TINY, stages=(Stage("heads", 8),)), dataset, NoteFeed(dataset, waves=True))
+    run = Run(TrainConfig(model=WITH_ONSET, stages=(Stage("heads", 8),)), dataset, NoteFeed(dataset, waves=True))
     with torch.no_grad():
         for value in run.voice.generator.parameters():
             value += 0.02 * torch.randn_like(value)

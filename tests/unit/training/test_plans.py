@@ -13,7 +13,7 @@ from synth_app.training.loop import train
 from synth_app.training.plans import FULL_WIDTH, PLANS, named_plan, paper_plan, plan
 from synth_app.training.representation import Representation
 
-from .test_training import STAGES, TINY, options
+from .test_training import STAGES, WITH_ONSET, options
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -59,13 +59,13 @@ def test_wishes_shape_a_new_run(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_gone_on_with_keeps_its_plan(dataset: Dataset, tmp_path: Path) -> None:
-    config = TrainConfig(model=TINY, stages=STAGES, seed=3)
+    config = TrainConfig(model=WITH_ONSET, stages=STAGES, seed=3)
     train(config, options(dataset, tmp_path, 4))
     saved = choose_config(Choice(), tmp_path)
     assert saved == replace(config, shards=saved.shards)
     assert choose_config(Choice(plan="heads"), tmp_path).stages == named_plan("heads").stages
     longer = choose_config(Choice(plan="adversarial"), tmp_path)
-    assert longer.stages == STAGES + named_plan("adversarial").stages and longer.model == TINY
+    assert longer.stages == STAGES + named_plan("adversarial").stages and longer.model == WITH_ONSET
     for choice in (Choice(width="full"), Choice(seed=9)):
         with pytest.raises(SettingsError, match="name another folder"):
             choose_config(choice, tmp_path)

@@ -22,15 +22,19 @@ from synth_app.training.growth import Growth
 from synth_app.training.loop import TrainOptions, resume, train
 from synth_app.training.losses import ear_loss, loudness_loss, picture_loss, spectral_loss
 from synth_app.training.model import Generator, GeneratorConfig
+from synth_app.training.onset import OnsetSizes
 from synth_app.training.run import Run
+from synth_app.training.runs import load_voice
 from synth_app.training.voice import Voice
 
 TINY = GeneratorConfig(channels=(6, 6, 6, 6, 4, 4, 2), code_size=2, hidden=16, film=8, ranks=2, partials=4, cosines=3)
+WITH_ONSET = replace(TINY, onset=OnsetSizes(frames=9, channels=4, hidden=8))
 STAGES = (
     Stage("heads", 8, batch=4, frames=20),
     Stage("net", 4, batch=2, coarse=1),
     Stage("net", 4, batch=2, wave_weight=0.3, ear_weight=0.3, loudness_weight=0.3, wave_notes=1),
     Stage("net", 4, batch=2, adversarial=0.1, prior=True, instrument_weight=1.0, momentum=0.0),
+    Stage("onset", 4, batch=2, wave_weight=0.3, ear_weight=0.3, loudness_weight=0.3, wave_notes=1),
 )
 
 
@@ -38,7 +42,7 @@ STAGES = (
 def noisy() -> Generator:
     """A generator whose every parameter, zero ones too, has some value."""
     torch.manual_seed(3)
-    net = Generator(TINY)
+    net = Generator(WITH_ONSET)
     with torch.no_grad():
         for value in net.parameters():
             value += 0.3 * torch.randn_like(value)
@@ -68,19 +72,20 @@ def test_the_additions_start_at_exactly_nothing() -> None:
 
 def test_arrays_carry_a_generator_there_and_back(noisy: Generator) -> None:
     torch.manual_seed(9)
-    other = Generator(TINY)
+    other = Generator(WITH_ONSET)
     load_arrays(other, to_arrays(noisy))
     for name, array in to_arrays(noisy).items():
         assert np.allclose(to_arrays(other)[name], array, atol=1e-5), name
 
 
 def test_exported_weights_read_a_one_hot_pitch(noisy: Generator) -> None:
-    told = Generator(replace(TINY, blur=False))
+    told = Generator(replace(WITH_ONSET, blur=False))
     load_arrays(told, to_arrays(noisy))
     z, pitch = torch.randn(2, 256), torch.tensor([3, 33])
     assert not torch.equal(noisy.pitch_codes, told.pitch_codes)
     with torch.no_grad():
         assert torch.allclose(told.heads_only(z, pitch), noisy.heads_only(z, pitch), atol=1e-4)
+        assert torch.allclose(told.onset_only(z, pitch), noisy.onset_only(z, pitch), atol=1e-4)
 
 
 def test_arrays_of_another_size_are_refused(noisy: Generator) -> None:
@@ -113,10 +118,39 @@ def test_a_run_goes_through_its_stages_and_learns(dataset: Dataset, tmp_path: Pa
     assert loss(after) < 0.95 * loss(before)
 
 
+def test_an_onset_learns_its_frames_and_nothing_else(dataset: Dataset, tmp_path: Path) -> None:
+    stage = Stage("onset", 400, batch=8, lr_onset=1e-2, decay=0.0)
+    config = TrainConfig(model=WITH_ONSET, stages=(stage,))
+    train(config, options(dataset, tmp_path))
+    feed = NoteFeed(dataset, waves=True)
+    before = Run(config, dataset, feed).voice
+    voice, _ = load_voice(tmp_path, feed)
+    batch = feed.load(np.arange(8))
+    with torch.no_grad():
+        latent = voice.latents(batch.anchor, torch.zeros(8, 256), 0.0)
+        target = batch.picture[:, :, :9]
+        first = [picture_loss(one.generator.onset_only(latent, batch.pitch), target) for one in (before, voice)]
+        assert first[1].magnitude < 0.8 * first[0].magnitude
+        whole, h = voice.generator.base(latent, batch.pitch)
+        net = torch.tanh(whole + voice.generator.paint(latent, batch.pitch, h))
+        note, onset = voice.generator(latent, batch.pitch), voice.generator.onset_only(latent, batch.pitch)
+    assert torch.equal(note[:, :, :6], onset[:, :, :6]) and torch.equal(note[:, :, 9:], net[:, :, 9:])
+    assert torch.allclose(note[:, :, 7], 0.5 * (onset[:, :, 7] + net[:, :, 7]), atol=1e-6)
+    moved = {name for name, value in voice.named_parameters() if not torch.equal(value, before.get_parameter(name))}
+    assert moved and all(name.startswith("generator.onset.") for name in moved)
+
+
+def test_an_onset_that_is_still_to_be_trained_is_not_heard(dataset: Dataset, tmp_path: Path) -> None:
+    config = TrainConfig(model=TINY, stages=(*STAGES[:3], STAGES[-1]))
+    assert config.model.onset == OnsetSizes()
+    train(config, options(dataset, tmp_path, 14))
+    assert load_voice(tmp_path, NoteFeed(dataset))[0].generator.onset is None
+
+
 def test_stopping_and_going_on_changes_nothing(dataset: Dataset, tmp_path: Path) -> None:
-    config = TrainConfig(model=TINY, stages=STAGES)
+    config = TrainConfig(model=WITH_ONSET, stages=STAGES)
     whole = load_checkpoint(train(config, options(dataset, tmp_path / "whole")))
-    for samples in (4, 10, 14, 18, None):
+    for samples in (4, 10, 14, 18, 22, None):
         last = train(config, options(dataset, tmp_path / "parts", samples))
     parts = load_checkpoint(last)
     assert parts.samples_seen == whole.samples_seen == config.samples
@@ -226,6 +260,6 @@ def test_the_configuration_survives_its_text() -> None:
     with pytest.raises(CheckpointError, match="does not fit"):
         TrainConfig.from_json('{"model": {}}')
     assert config.stage_at(0) == (0, 0.0)
-    assert [stage.kind for stage in config.from_trained_heads().stages] == ["net"]
+    assert [stage.kind for stage in config.from_trained_heads().stages] == ["net", "onset"]
     assert config.stage_at(8)[0] == 1
-    assert config.stage_at(20) == (3, 1.0)
+    assert config.stage_at(24) == (4, 1.0)
