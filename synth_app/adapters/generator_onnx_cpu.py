@@ -6,7 +6,8 @@ gives back, and the stages must agree with the model file's graph on a few frame
 Notes are asked for in slices, so what slices share is kept: what a pitch alone decides is made for the whole keyboard
 when a model is opened, what a latent alone decides at its first note, and the low resolutions of notes that are being
 streamed. Those look ahead: at the low resolutions a slice is mostly edges, so the third slice of a note computes them
-for all slices to come. (The first two are in a hurry: all notes of a chord want theirs before the first runs dry.)
+for all slices to come. (The first two are in a hurry: all notes of a chord want theirs before the first runs dry. Behind
+an onset, which lasts longer, only the first is.)
 
 A note's first frames come from its onset net, if the model has one: no other stage runs for them, and they are kept for
 the slice in which the two are mixed.
@@ -44,7 +45,7 @@ Values = dict[str, Any]
 
 CPU = "CPUExecutionProvider"
 TILE_FRAMES = 32
-SLICES_BEFORE_AHEAD = 2
+SLICES_BEFORE_AHEAD, SLICES_BEHIND_ONSET = 2, 1
 KEPT_LATENTS, KEPT_TRUNKS, KEPT_ONSETS = 64, 16, 64
 SPIN_LIMIT_SINCE = (1, 31)  # the first release in which the time that threads spin was seen to be settable
 CHECK_LIMIT = 1e-3  # of the blocked form against the portable one, normalised; they measure 1e-5 apart
@@ -143,6 +144,7 @@ class BlockedRunner:
         stages = write_blocked_stages(arrays, manifest.graph_options, n)
         onset = check_arrays(arrays, manifest.graph_options).onset
         self.onset_stop = onset.alone if onset is not None else 0
+        self._hurried = SLICES_BEFORE_AHEAD if onset is None else SLICES_BEHIND_ONSET
         self._share = onset_weights(onset.frames) if onset is not None else np.zeros(0, np.float32)
         self._n, self._split, self._frames = n, stages.split, manifest.frames
         self._blocks = manifest.frames.bit_length() - 1
@@ -214,7 +216,7 @@ class BlockedRunner:
         top = plan_rows(start, stop, self._split + 1, self._blocks)[0]
         slices = kept.slices if kept is not None and kept.next_frame == start else 0
         if kept is None or not kept.have[0] <= top.in0 <= top.in1 <= kept.have[1]:
-            last = stop if slices < SLICES_BEFORE_AHEAD else self._frames
+            last = stop if slices < self._hurried else self._frames
             kept = self._make_trunk(stage, key[0], latent, pitch, start, last)
         kept.next_frame, kept.slices = stop, slices + 1
         with self._lock:

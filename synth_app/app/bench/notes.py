@@ -42,7 +42,7 @@ GPU = "GPU"
 RATE_HZ = 48_000
 PEER_NOTES = 11
 _KEPT_BYTES = 100 << 20
-_WHOLE, _SLICES = (0, 128), ((3, 10), (3, 7), (10, 26))
+_WHOLE, _SLICES = (0, 128), ((3, 16), (16, 32), (42, 54))
 
 Work = Callable[[NDArray[np.float32], NDArray[np.int64]], object]
 

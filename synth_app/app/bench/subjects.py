@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,17 @@ from synth_app.adapters.model_manifest import (
 )
 from synth_app.adapters.model_store import find_model
 from synth_app.adapters.onnx_writer import GraphOptions, write_graph
+from synth_app.adapters.onnx_writer_arrays import ONSET_DILATIONS
 from synth_app.app.bench.setting import Subject
 from synth_app.render.ports import Generator
 from synth_app.timbre.anchors import Anchor
+
+
+class Draw(Protocol):
+    """Draws a weight of some shape."""
+
+    def __call__(self, *shape: int, fan_in: int, gain: float = 2.0) -> NDArray[np.float32]: ...
+
 
 FULL_WIDTH = (256, 256, 256, 256, 128, 64, 32)
 """GANSynth's own."""
@@ -38,6 +47,7 @@ TINY_WIDTH = (32, 32, 32, 32, 16, 16, 16)
 
 _LATENT, _PITCHES, _BINS, _FRAMES = 256, 61, 1024, 128
 _HIDDEN, _FILM, _RANKS, _PARTIALS, _COSINES = 256, 64, 16, 40, 24
+_ONSET_FRAMES, _ONSET_CHANNELS, _ONSET_HIDDEN = 19, 48, 256
 _ANCHORS = ("Alder", "Birch", "Cedar", "Elm", "Hazel", "Linden")
 
 
@@ -113,6 +123,29 @@ def random_arrays(channels: tuple[int, ...], rng: np.random.Generator) -> Iterat
         yield f"head.{head}.weight", draw(_HIDDEN, 2 * _RANKS * size, fan_in=_HIDDEN, gain=0.01)
         yield f"head.{head}.bias", np.zeros(2 * _RANKS * size, np.float32)
     yield "head.basis_scale", np.ones(basis, np.float32)
+    yield from _random_onset(draw, inputs, basis)
+
+
+def _random_onset(draw: Draw, inputs: int, basis: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The arrays of an onset, in the sizes that the trainer gives it."""
+    hidden, channels, pictures = _ONSET_HIDDEN, _ONSET_CHANNELS, 2 * _ONSET_FRAMES
+    entering = 16 + pictures
+    weights = {
+        "m1": draw(inputs, hidden, fan_in=inputs),
+        "m2": draw(hidden, hidden, fan_in=hidden),
+        "env": draw(hidden, pictures * basis, fan_in=hidden, gain=0.01),
+        "enter": draw(channels, entering, 1, 1, fan_in=entering),
+        "colour": draw(pictures, channels, 1, 1, fan_in=channels, gain=0.01),
+    }
+    for block in range(1, len(ONSET_DILATIONS) + 1):
+        for conv in (0, 1):
+            weights[f"block{block}.conv{conv}"] = draw(channels, channels, 1, 3, fan_in=3 * channels)
+        for part in ("scale", "shift"):
+            weights[f"block{block}.{part}"] = draw(hidden, channels, fan_in=hidden, gain=0.01)
+    for name, weight in weights.items():
+        yield f"onset.{name}.weight", weight
+        dense = weight.ndim == 2
+        yield f"onset.{name}.bias", np.zeros(weight.shape[1 if dense else 0], np.float32)
 
 
 def random_latents(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
