@@ -6,8 +6,8 @@ gives back, and the stages must agree with the model file's graph on a few frame
 Notes are asked for in slices, so what slices share is kept: what a pitch alone decides is made for the whole keyboard
 when a model is opened, what a latent alone decides at its first note, and the low resolutions of notes that are being
 streamed. Those look ahead: at the low resolutions a slice is mostly edges, so the third slice of a note computes them
-for all slices to come. (The first two are in a hurry: all notes of a chord want theirs before the first runs dry. Behind
-an onset, which lasts longer, only the first is.)
+for all slices to come. (The first two are in a hurry: all notes of a chord want theirs before the first runs dry. An
+onset lasts longer: behind it only the first is.)
 
 A note's first frames come from its onset net, if the model has one: no other stage runs for them, and they are kept for
 the slice in which the two are mixed.

@@ -34,7 +34,8 @@ class Stage:
             ``losses``), and wave_notes: on how many notes of a batch.
         recon: weight of the picture loss; 0 for purely adversarial stages.
         adversarial: weight of what a discriminator says; only for "net". recipe: its losses, see ``adversary``.
-        prior: whether the discriminator also sees, for each note of the batch, a note painted from a random latent.
+        prior: whether the discriminator also sees, for each note of the batch, a note painted from a random latent; an
+            "onset" learns so many more from the net, at latents between the anchors and elsewhere (see ``between``).
         label_weight, instrument_weight: of the discriminator's classifiers. lr_adversary: its step size.
         momentum: Adam's first beta. fresh: forget Adam's moments when the stage begins.
     """
@@ -82,8 +83,8 @@ NET_STAGE = Stage(
 stretch."""
 
 ONSET_STAGE = Stage(
-    "onset", 160_000, batch=16, decay=0.6,
-    wave_weight=0.1, ear_weight=1.0, loudness_weight=0.05, wave_notes=4,
+    "onset", 160_000, batch=12, decay=0.6, prior=True,
+    wave_weight=0.1, ear_weight=1.0, loudness_weight=0.2, wave_notes=3,
 )  # fmt: skip
 """The first frames, last of all: they follow from codes that no longer move."""
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from synth_app.training.adversary import NOBODY, Adversary, Labels
+from synth_app.training.between import NOTES, Between, paint_between
 from synth_app.training.codec import codec_for
 from synth_app.training.config import Stage, TrainConfig
 from synth_app.training.data import Dataset
@@ -26,6 +27,8 @@ WARM_UP_SAMPLES = 2_000
 LAST_RATE = 0.1
 ATTACK_FRAMES = (0, 1, 3, 5)
 """Counted from the first frame that sounds."""
+BETWEEN_WEIGHT = 0.5
+"""Of what an onset learns from the net, beside what it learns from notes."""
 FRAMES_BEHIND = 8
 """Of a real note, heard behind a painted onset: four complete it, and four more are cut off again."""
 
@@ -34,15 +37,17 @@ Gradients = tuple[Tensor | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """What a step draws: noise for the notes' latents [B, latent], and as many random latents with pitches, if any."""
+    """What a step draws: noise for the notes' latents [B, latent], and as many other latents with pitches, if any; for
+    an onset, with what the net paints there [B, 2, T, F]."""
 
     noise: Tensor
     prior: Tensor
     prior_pitch: Tensor
+    prior_picture: Tensor
 
     def rows(self, rows: slice) -> "Lot":
         """For some of the notes."""
-        return Lot(self.noise[rows], self.prior[rows], self.prior_pitch[rows])
+        return Lot(self.noise[rows], self.prior[rows], self.prior_pitch[rows], self.prior_picture[rows])
 
 
 class Run:
@@ -81,6 +86,7 @@ class Run:
         self.precision = convolution_dtype(self.device)
         self.samples_seen = 0
         self.adversary: Adversary | None = None
+        self._between: Between | None = None
         self.picture_loss = picture_loss
         self._parameters = list(self.voice.parameters())
         self._pool = ThreadPoolExecutor(config.shards, initializer=prepare_thread)
@@ -145,6 +151,8 @@ class Run:
         """See that everything a step of this stage needs is there."""
         if stage.adversarial > 0:
             self.summon_adversary()
+        if stage.kind == "onset" and done == 0.0:
+            self.average.copy_to(self.voice)  # what it follows from is what will be exported
         if stage.fresh and done == 0.0:
             self.optimiser.state.clear()
             if self.adversary is not None:
@@ -155,10 +163,23 @@ class Run:
         """Noise for a batch, and random latents at pitches as common as in the data, if the stage wants them."""
         latent_size = self.config.model.latent_size
         noise = rng.standard_normal((size, latent_size), np.float32)
+        if stage.kind == "onset" and stage.prior:
+            between = self._drawn_between(stage, size, rng)
+            return Lot(torch.from_numpy(noise).to(self.device), between.latent, between.pitch, between.picture)
         count = size if stage.prior else 0
         prior = rng.standard_normal((count, latent_size), np.float32)
         pitch = rng.choice(self.feed.table[:, 2], count)
-        return Lot(*(torch.from_numpy(part).to(self.device) for part in (noise, prior, pitch)))
+        drawn, others, keys = (torch.from_numpy(part).to(self.device) for part in (noise, prior, pitch))
+        return Lot(drawn, others, keys, torch.zeros(0, device=self.device))
+
+    def _drawn_between(self, stage: Stage, size: int, rng: np.random.Generator) -> Between:
+        """Notes of the net, which does not move while its onset is learnt: painted once, at the first need."""
+        if self._between is None:
+            assert self.voice.generator.onset is not None
+            frames, notes = self.voice.generator.onset.frames, min(NOTES, stage.samples)
+            self._between = paint_between(self.voice, frames, notes, self.config.seed, self.precision)
+        rows = rng.integers(0, len(self._between.pitch), size)
+        return self._between.rows(torch.from_numpy(rows).to(self.device))
 
     def _gradients(
         self, stage: Stage, growth: Growth, batch: Batch, lot: Lot, frames: Tensor | None
@@ -172,6 +193,10 @@ class Run:
         loss = made.new_zeros(())
         if count:
             loss = self._likeness(stage, growth, made[:count], batch, frames, terms)
+        if stage.kind == "onset" and stage.prior:
+            parts = self.picture_loss(made[count:], lot.prior_picture)
+            terms["between"] = parts.magnitude.item()
+            loss = loss + BETWEEN_WEIGHT * (parts.magnitude + self.config.if_weight * parts.inst_freq)
         if stage.adversarial > 0 and self.adversary is not None:
             nobody = torch.full_like(lot.prior_pitch, NOBODY)
             labels = Labels(pitch, torch.cat([batch.anchor[:count], nobody]))

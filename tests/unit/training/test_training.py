@@ -10,6 +10,7 @@ import torch
 from synth_app.core.errors import CheckpointError, SettingsError
 from synth_app.training.adversary import Adversary, Labels
 from synth_app.training.arrays import load_arrays, to_arrays
+from synth_app.training.between import paint_between
 from synth_app.training.checkpoint import load_checkpoint, newest_checkpoint, restore_module
 from synth_app.training.codec import TorchCodec
 from synth_app.training.config import Recipe, Stage, TrainConfig
@@ -34,7 +35,7 @@ STAGES = (
     Stage("net", 4, batch=2, coarse=1),
     Stage("net", 4, batch=2, wave_weight=0.3, ear_weight=0.3, loudness_weight=0.3, wave_notes=1),
     Stage("net", 4, batch=2, adversarial=0.1, prior=True, instrument_weight=1.0, momentum=0.0),
-    Stage("onset", 4, batch=2, wave_weight=0.3, ear_weight=0.3, loudness_weight=0.3, wave_notes=1),
+    Stage("onset", 4, batch=2, wave_weight=0.3, ear_weight=0.3, loudness_weight=0.3, wave_notes=1, prior=True),
 )
 
 
@@ -138,6 +139,28 @@ def test_an_onset_learns_its_frames_and_nothing_else(dataset: Dataset, tmp_path:
     assert torch.allclose(note[:, :, 7], 0.5 * (onset[:, :, 7] + net[:, :, 7]), atol=1e-6)
     moved = {name for name, value in voice.named_parameters() if not torch.equal(value, before.get_parameter(name))}
     assert moved and all(name.startswith("generator.onset.") for name in moved)
+
+
+def test_an_onset_learns_from_the_net_between_the_anchors(dataset: Dataset) -> None:
+    stage = Stage("onset", 400, batch=8, lr_onset=1e-2, decay=0.0, recon=0.0, prior=True)
+    feed = NoteFeed(dataset)
+    run = Run(TrainConfig(model=WITH_ONSET, stages=(stage,)), dataset, feed)
+    with torch.no_grad():
+        run.voice.generator.rgb.weight.normal_()
+    run.average = Average(run.voice, 8.0)
+    between = paint_between(run.voice, 9, 16, 5, torch.float32)
+    apart = (between.latent[::2, :2] - between.latent[1::2, :2]).norm(dim=1)
+    assert (apart > 0.0).all() and between.picture.shape == (16, 2, 9, 1024)
+
+    def loss() -> float:
+        with torch.no_grad():
+            onset = run.voice.generator.onset_only(between.latent, between.pitch)
+            return picture_loss(onset, between.picture.float()).magnitude.item()
+
+    before = loss()
+    for _ in range(40):
+        run.step(feed.load(np.arange(8)))
+    assert loss() < 0.7 * before
 
 
 def test_an_onset_that_is_still_to_be_trained_is_not_heard(dataset: Dataset, tmp_path: Path) -> None:
