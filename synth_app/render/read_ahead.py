@@ -63,7 +63,7 @@ class ReadAhead:
         self._kept: OrderedDict[Ahead, None] = OrderedDict()  # asked for, the latest last
         self._changed = threading.Condition()
         self._lead = 0  # notes rendered and not asked for yet
-        self._awaited = False  # somebody waits: whatever lies between is rendered, too, or both would wait for ever
+        self._awaited: Ahead | None = None  # whatever lies before it is rendered, too, or both would wait for ever
         self._failure: BaseException | None = None
         self._running = True
         self._thread = threading.Thread(target=self._run, args=(tuple(notes),), name="read ahead", daemon=True)
@@ -104,10 +104,10 @@ class ReadAhead:
             return None
         with self._changed:
             if not note.asked:
-                note.asked = self._awaited = True
+                note.asked, self._awaited = True, note
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: note.frames or self._failure is not None)
-                self._awaited = False
+                self._awaited = None
                 if self._failure is not None:
                     raise self._failure
                 self._lead -= 1
@@ -124,7 +124,7 @@ class ReadAhead:
         try:
             for note in notes:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._lead < AHEAD or self._awaited or not self._running)
+                    self._changed.wait_for(lambda: self._lead < AHEAD or self._is_awaited() or not self._running)
                     if not self._running:
                         return
                 frames = self._rendered(note)
@@ -136,6 +136,10 @@ class ReadAhead:
             with self._changed:
                 self._failure = error
                 self._changed.notify_all()
+
+    def _is_awaited(self) -> bool:
+        """Whether somebody waits still: who waited may not have woken yet."""
+        return self._awaited is not None and not self._awaited.frames
 
     def _rendered(self, note: Ahead) -> list[SpectralFrames]:
         pitches = np.array([note.pitch], np.int64)
