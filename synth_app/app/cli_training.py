@@ -48,6 +48,9 @@ def dataset(
     of: Annotated[
         Path | None, typer.Option("--of", help="Render nothing: list instruments of this finished data set.")
     ] = None,
+    keep_tuning: Annotated[
+        bool, typer.Option("--keep-tuning", help="Leave a soundfont's notes as far out of tune as they are.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Draws the notes that training never sees.")] = 1,
 ) -> None:
     """Make a data set: notes of many instruments, in tune and of one loudness.
@@ -69,6 +72,7 @@ def dataset(
             wave_folders=tuple(waves or ()),
             procedural=made_up,
             velocities=tuple(sorted(velocity)) if velocity else (45, 112),
+            keep_tuning=keep_tuning,
             instruments=instruments or 0,
             seed=seed,
         )

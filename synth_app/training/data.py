@@ -5,7 +5,8 @@ A data set is a folder. Each instrument has its own sub-folder with ``wave.npy``
 ``dataset.json`` lists the instruments in order. The same options and seed give the same data set.
 
 The recipe: a note must sound (peak above 1e-3), repeat itself (clarity above 0.6) and be in tune, octaves aside (30
-cents); its first two seconds get an RMS of 0.1 with the peak kept under 0.9, since soundfonts differ by 20 to 30 dB
+cents); a soundfont plays it again with what it is out of tune bent away, so that the voice that learns from it is not;
+its first two seconds get an RMS of 0.1 with the peak kept under 0.9, since soundfonts differ by 20 to 30 dB
 and the player applies velocity; a softer layer is kept only where it has another timbre than the louder one. Which of
 the instruments then make up the data set is the business of ``listing``.
 """
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from synth_app.core.errors import FileFormatError, SettingsError
 from synth_app.training.instruments import Instrument, by_rule, curated
 from synth_app.training.listing import balanced, brightness_semitones, distinct, timbre_distance_db
-from synth_app.training.pitch import read_near
+from synth_app.training.pitch import read_mean, read_near
 from synth_app.training.procedural import patches
 from synth_app.training.soundfont import SoundfontRenderer, list_presets
 from synth_app.training.sources import (
@@ -45,6 +46,7 @@ LOUDNESS_SAMPLES = 32_000
 MIN_PEAK = 1e-3
 MIN_CLARITY = 0.6
 MAX_CENTS = 30.0
+IN_TUNE_CENTS = 1.0
 MIN_NOTES = 24
 LAYER_DISTANCE_DB = 1.7
 LAYER_BRIGHTNESS_SEMITONES = 1.0
@@ -68,6 +70,7 @@ class BuildOptions:
         velocities: played on soundfonts; other sources' velocities go to the nearest of these.
         held_out_pitches: notes of each instrument that training never sees.
         held_out_instruments: names of instruments that training never sees at all.
+        keep_tuning: leave a soundfont's notes as far out of tune as they are.
         instruments: how many instruments to list for training, taken from all families alike; 0 lists all.
         seed: draws the held-out notes.
     """
@@ -81,6 +84,7 @@ class BuildOptions:
     velocities: tuple[int, ...] = (45, 112)
     held_out_pitches: int = 4
     held_out_instruments: tuple[str, ...] = ("Mellow Piano", "English Horn", "Fiddle", "Koto")
+    keep_tuning: bool = False
     instruments: int = 0
     seed: int = 1
 
@@ -215,7 +219,7 @@ def _build_instrument(options: BuildOptions, index: int, source: InstrumentSourc
     if done.exists():
         return _read_entry(done)
     shutil.rmtree(folder, ignore_errors=True)
-    velocities, notes = _layers(source.notes(), options.velocities)
+    velocities, notes = _layers(source.notes(), options)
     if len(notes) < MIN_NOTES:
         return None
     rng = np.random.default_rng([options.seed, index])
@@ -239,14 +243,28 @@ def _build_instrument(options: BuildOptions, index: int, source: InstrumentSourc
 Prepared = tuple[int, int, tuple[float, float], NDArray[np.float32]]
 
 
-def _layers(raw: Iterable[RawNote], velocities: tuple[int, ...]) -> tuple[tuple[int, ...], list[Prepared]]:
+def _prepared(note: RawNote, keep_tuning: bool) -> tuple[tuple[float, float], NDArray[np.float32]] | None:
+    """((cents, clarity), levelled wave) of a note that is fit to learn from, in tune if its source can bend it."""
+    quality = good_note(note.wave, note.pitch)
+    if quality is None:
+        return None
+    if note.bent is not None and not keep_tuning:
+        off = read_mean(note.wave, note.pitch)
+        bent = note.bent(-off) if abs(off) > IN_TUNE_CENTS else note.wave
+        in_tune = good_note(bent, note.pitch)
+        if in_tune is not None:
+            return in_tune, normalise_loudness(bent)
+    return quality, normalise_loudness(note.wave)
+
+
+def _layers(raw: Iterable[RawNote], options: BuildOptions) -> tuple[tuple[int, ...], list[Prepared]]:
     """Good, levelled notes as (pitch, layer, (cents, clarity), wave), and the velocities of the layers that remain."""
     by_velocity: dict[int, dict[int, tuple[tuple[float, float], NDArray[np.float32]]]] = {}
     for note in raw:
-        quality = good_note(note.wave, note.pitch)
-        if quality is not None:
-            velocity = min(velocities, key=lambda wanted: abs(wanted - note.velocity))
-            by_velocity.setdefault(velocity, {})[note.pitch] = (quality, normalise_loudness(note.wave))
+        prepared = _prepared(note, options.keep_tuning)
+        if prepared is not None:
+            velocity = min(options.velocities, key=lambda wanted: abs(wanted - note.velocity))
+            by_velocity.setdefault(velocity, {})[note.pitch] = prepared
     kept: list[int] = []
     for velocity in sorted(by_velocity, reverse=True):
         layer = by_velocity[velocity]

@@ -23,6 +23,8 @@ SAMPLE_RATE_HZ = 16_000
 NOTE_SAMPLES = 64_000
 HELD_SAMPLES = 48_000
 DRUM_BANK = 128
+BEND_STEPS_A_CENT = 8192 / 200.0
+"""Of MIDI's pitch bend over its range of two semitones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,13 @@ class SoundfontRenderer:
         """The soundfont's file name."""
         return self._path.name
 
-    def render(self, bank: int, program: int, pitch: int, velocity: int) -> NDArray[np.float32]:
-        """One note, shape [64000], linear amplitude as the soundfont gives it (not normalised)."""
+    def render(self, bank: int, program: int, pitch: int, velocity: int, cents: float = 0.0) -> NDArray[np.float32]:
+        """One note, bent by so many cents (at most 199), shape [64000], linear amplitude as the soundfont gives it."""
         synth = self._synth
         synth.system_reset()
         if synth.program_select(0, self._font, bank, program) != 0:
             raise FileFormatError(f"{self._path} has no preset at bank {bank}, program {program}: list its presets.")
+        synth.pitch_bend(0, round(BEND_STEPS_A_CENT * cents))
         synth.noteon(0, pitch, velocity)
         factor = RENDER_RATE_HZ // SAMPLE_RATE_HZ
         held = synth.get_samples(HELD_SAMPLES * factor)

@@ -7,8 +7,9 @@ What happens to a note afterwards (is it good enough, how loud, which layer) is 
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -29,11 +30,15 @@ _VELOCITY_IN_NAME = re.compile(r"(?:^|[^a-z])v(?:el)?[_-]?(\d{1,3})", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class RawNote:
-    """One note as its source gives it: float32 wave of shape [64000] at 16 kHz, velocity 1..127."""
+    """One note as its source gives it: float32 wave of shape [64000] at 16 kHz, velocity 1..127.
+
+    ``bent`` plays the same note so many cents higher, where the source can.
+    """
 
     pitch: int
     velocity: int
     wave: NDArray[np.float32]
+    bent: Callable[[float], NDArray[np.float32]] | None = None
 
 
 class InstrumentSource(Protocol):
@@ -69,10 +74,10 @@ class SoundfontInstrument:
         return f"{self.renderer.name} {self.instrument.bank}:{self.instrument.program} velocities {self.velocities}"
 
     def notes(self) -> Iterator[RawNote]:
-        place = (self.instrument.bank, self.instrument.program)
         for velocity in self.velocities:
             for pitch in PITCHES:
-                yield RawNote(pitch, velocity, self.renderer.render(*place, pitch, velocity))
+                play = partial(self.renderer.render, self.instrument.bank, self.instrument.program, pitch, velocity)
+                yield RawNote(pitch, velocity, play(), play)
 
 
 @dataclass(frozen=True, slots=True)

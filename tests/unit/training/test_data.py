@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.io import wavfile
 
 from synth_app.core.errors import FileFormatError, SettingsError
+from synth_app.training import data
 from synth_app.training.data import (
     BuildOptions,
     Dataset,
@@ -17,11 +19,11 @@ from synth_app.training.data import (
     normalise_loudness,
     timbre_distance_db,
 )
-from synth_app.training.instruments import by_rule, curated
-from synth_app.training.pitch import hz_of, read_near, read_pitch
+from synth_app.training.instruments import Instrument, by_rule, curated
+from synth_app.training.pitch import hz_of, read_mean, read_near, read_pitch
 from synth_app.training.procedural import patches
 from synth_app.training.soundfont import Preset, SoundfontRenderer, list_presets
-from synth_app.training.sources import nsynth_instruments, wave_folder_instruments
+from synth_app.training.sources import SoundfontInstrument, nsynth_instruments, wave_folder_instruments
 
 from .conftest import RATE, tone
 
@@ -52,6 +54,40 @@ def test_only_notes_that_sound_in_tune_are_let_in() -> None:
 def test_an_octave_stop_is_not_out_of_tune() -> None:
     wave = tone(48, (0.7, 1.0)) + tone(60, (1.0, 0.4))
     assert good_note(wave, 60) is not None
+
+
+class OutOfTune:
+    """A soundfont whose notes are flat, and begin flatter still, as a brass player's may."""
+
+    name = "flat.sf2"
+
+    def render(self, bank: int, program: int, pitch: int, velocity: int, cents: float = 0.0) -> NDArray[np.float32]:
+        time = np.arange(64_000) / RATE
+        off = cents - 18.0 - 30.0 * np.exp(-time / 0.1)
+        phase = 2.0 * np.pi * np.cumsum(hz_of(pitch) * 2.0 ** (off / 1200.0)) / RATE
+        return np.asarray(0.2 * (np.sin(phase) + 0.4 * np.sin(2.0 * phase)) * np.clip(4.0 - time, 0.0, 1.0), np.float32)
+
+
+@pytest.mark.parametrize("keep_tuning", [False, True])
+def test_a_soundfont_is_brought_in_tune_where_its_notes_arrive(
+    keep_tuning: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = SoundfontInstrument(OutOfTune(), Instrument(0, 56, "Trumpet", "brass"), (100,))  # type: ignore[arg-type]
+    monkeypatch.setattr(data, "_sources", lambda *_: [source])
+    options = BuildOptions(tmp_path / "data", soundfonts=(tmp_path / "flat.sf2",), keep_tuning=keep_tuning)
+    (entry,) = build_dataset(options).instruments
+    waves = Dataset.open(tmp_path / "data").waves(entry).astype(np.float32) / 32_767.0
+    arrived = [
+        read_near(wave[16_000:], note.pitch).cents_from(note.pitch)
+        for wave, note in zip(waves, entry.notes, strict=True)
+    ]
+    assert np.median(arrived) == pytest.approx(-18.0 if keep_tuning else 1.5, abs=1.5)
+    assert len(entry.notes) == 61, "and the same notes are let in either way"
+
+
+def test_a_tone_is_in_tune_on_the_whole() -> None:
+    assert read_mean(tone(60, (1.0, 0.5)), 60) == pytest.approx(0.0, abs=1.0)
+    assert read_mean(np.zeros(64_000, np.float32), 60) == 0.0
 
 
 def test_loudness_is_one_tenth_unless_the_peak_forbids() -> None:
