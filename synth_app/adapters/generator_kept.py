@@ -7,13 +7,20 @@ and a slider's every position on disk would be no use to anyone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.adapters.frame_store import FrameAddress, FrameStore
-from synth_app.render.ports import DecodingGenerator, Generator, GeneratorInfo, Sound, SpectralFrames
+from synth_app.render.ports import (
+    DecodingGenerator,
+    Generator,
+    GeneratorInfo,
+    SketchingGenerator,
+    Sound,
+    SpectralFrames,
+)
 
 REMEMBERED_TIMBRES = 64
 
@@ -62,6 +69,21 @@ class KeptGenerator:
         """See the port; a device is quicker than a disk."""
         inner = self._generator
         return inner.sound(latents, pitches, rate_factor) if isinstance(inner, DecodingGenerator) else None
+
+    def sketch(
+        self,
+        frames: SpectralFrames,
+        places: NDArray[np.int64],
+        from_latent: NDArray[np.float32],
+        to_latent: NDArray[np.float32],
+        pitch: int,
+        chord: Sequence[int] = (),
+    ) -> SpectralFrames | None:
+        """See the port."""
+        inner = self._generator
+        if not isinstance(inner, SketchingGenerator):
+            return None
+        return inner.sketch(frames, places, from_latent, to_latent, pitch, chord)
 
     def close(self) -> None:
         """Write what waits, and free the session."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -45,6 +45,16 @@ class Engine(Protocol):
     def onset_stop(self) -> int: ...
     def run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]: ...
     def sound(self, latents: Floats, pitches: Ints, rate_factor: int) -> Sound | None: ...
+    def sketch(
+        self,
+        log_mel: Floats,
+        inst_freq: Floats,
+        places: Ints,
+        from_latent: Floats,
+        to_latent: Floats,
+        pitch: int,
+        chord: Sequence[int] = (),
+    ) -> tuple[Floats, Floats] | None: ...
     def close(self) -> None: ...
 
 
@@ -103,6 +113,20 @@ class OnnxGenerator:
         except Exception as error:  # whatever a vendor's session raises
             self._fall_back(engine, error)
             return None
+
+    def sketch(
+        self,
+        frames: SpectralFrames,
+        places: Ints,
+        from_latent: Floats,
+        to_latent: Floats,
+        pitch: int,
+        chord: Sequence[int] = (),
+    ) -> SpectralFrames | None:
+        """See the port; a device renders the frames themselves as soon."""
+        before, after = (np.ascontiguousarray(latent[None], np.float32) for latent in (from_latent, to_latent))
+        moved = self._open_engine().sketch(frames.log_mel, frames.inst_freq, places, before, after, pitch, chord)
+        return None if moved is None else SpectralFrames(*moved)
 
     def close(self) -> None:
         """Free the sessions."""

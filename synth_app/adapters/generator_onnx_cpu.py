@@ -22,6 +22,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,8 @@ Values = dict[str, Any]
 CPU = "CPUExecutionProvider"
 TILE_FRAMES = 32
 SLICES_BEFORE_AHEAD, SLICES_BEHIND_ONSET = 2, 1
-KEPT_LATENTS, KEPT_TRUNKS, KEPT_ONSETS = 64, 16, 64
+KEPT_LATENTS, KEPT_TRUNKS, KEPT_ONSETS, KEPT_DRAWN = 64, 16, 64, 64
+DRAWN_AT_ONCE = 8
 SPIN_LIMIT_SINCE = (1, 31)  # the first release in which the time that threads spin was seen to be settable
 CHECK_LIMIT = 1e-3  # of the blocked form against the portable one, normalised; they measure 1e-5 apart
 
@@ -102,6 +104,21 @@ class CpuEngine:
     def sound(self, latents: Floats, pitches: Ints, rate_factor: int) -> None:
         """A processor sounds sooner by slices."""
 
+    def sketch(
+        self,
+        log_mel: Floats,
+        inst_freq: Floats,
+        places: Ints,
+        from_latent: Floats,
+        to_latent: Floats,
+        pitch: int,
+        chord: Sequence[int] = (),
+    ) -> tuple[Floats, Floats] | None:
+        """What the heads alone would change, if they are at hand by themselves."""
+        if self._stages is None:
+            return None
+        return self._stages.sketch(log_mel, inst_freq, places, from_latent, to_latent, pitch, chord)
+
     def close(self) -> None:
         """Nothing to do: the sessions go with it."""
 
@@ -152,6 +169,9 @@ class BlockedRunner:
         self._alone = _Stage(stages.trunk, threads), _Stage(stages.top, threads)
         self._beside = (_Stage(stages.trunk, 1), _Stage(stages.top, 1)) if threads > 1 else self._alone
         self._onset = _Stage(stages.onset, 1) if stages.onset is not None else None
+        self._draw = _Stage(stages.drawn, 1) if stages.drawn is not None else None
+        self._sketch = _Stage(stages.sketch, 1) if stages.sketch is not None else None
+        self._drawn: OrderedDict[tuple[bytes, int], Values] = OrderedDict()
         self._onsets: OrderedDict[tuple[bytes, int], tuple[Floats, Floats]] = OrderedDict()
         self._latents: OrderedDict[bytes, Values] = OrderedDict()
         keys = range(manifest.lowest_pitch, manifest.highest_pitch + 1)
@@ -175,6 +195,45 @@ class BlockedRunner:
                 mixed += share * (by_onset[:, first:last] - mixed)
             parts.append(net)
         return joined(parts, 1)
+
+    def sketch(
+        self,
+        log_mel: Floats,
+        inst_freq: Floats,
+        places: Ints,
+        from_latent: Floats,
+        to_latent: Floats,
+        pitch: int,
+        chord: Sequence[int] = (),
+    ) -> tuple[Floats, Floats] | None:
+        """Frames of one latent's note as they would be at another if only the heads changed; latents ``[1, L]``."""
+        if self._sketch is None:
+            return None
+        given: Values = {"places": places, "was_log_mel": log_mel, "was_inst_freq": inst_freq}
+        for note, latent in (("from", from_latent), ("to", to_latent)):
+            given |= {f"{note}_{name}": value for name, value in self._drawn_by(latent, pitch, chord).items()}
+        moved = self._sketch.run(given)
+        return moved["log_mel"], moved["inst_freq"]
+
+    def _drawn_by(self, latent: Floats, pitch: int, chord: Sequence[int]) -> Values:
+        """What the heads draw a note with; a chord's weights are read once for all of it."""
+        assert self._draw is not None
+        key = latent.tobytes()
+        with self._lock:
+            mine = self._drawn.pop((key, pitch), None)
+            missing = [pitch, *(p for p in chord if p != pitch and (key, p) not in self._drawn)][:DRAWN_AT_ONCE]
+        if mine is None:
+            by_pitch = [self._pitches[p] for p in missing]
+            given = {name: np.concatenate([values[name] for values in by_pitch]) for name in ("pitch_side", "basis")}
+            drawn = self._draw.run(self._by_latent(latent) | given)
+            rows = [{name: value[row : row + 1] for name, value in drawn.items()} for row in range(len(missing))]
+            mine = rows[0]
+            with self._lock:
+                for p, values in zip(missing[1:], rows[1:], strict=True):
+                    _keep(self._drawn, (key, p), values, KEPT_DRAWN)
+        with self._lock:
+            _keep(self._drawn, (key, pitch), mine, KEPT_DRAWN)
+        return mine
 
     def _onset_of(self, latent: Floats, pitch: Ints) -> tuple[Floats, Floats]:
         """All frames of a note's onset."""
@@ -217,20 +276,25 @@ class BlockedRunner:
         slices = kept.slices if kept is not None and kept.next_frame == start else 0
         if kept is None or not kept.have[0] <= top.in0 <= top.in1 <= kept.have[1]:
             last = stop if slices < self._hurried else self._frames
-            kept = self._make_trunk(stage, key[0], latent, pitch, start, last)
+            kept = self._make_trunk(stage, latent, pitch, start, last)
         kept.next_frame, kept.slices = stop, slices + 1
         with self._lock:
             _keep(self._trunks, key, kept, KEPT_TRUNKS)
         return kept
 
-    def _make_trunk(self, stage: _Stage, key: bytes, latent: Floats, pitch: Ints, start: int, stop: int) -> _Trunk:
+    def _by_latent(self, latent: Floats) -> Values:
+        """What a latent alone decides."""
+        key = latent.tobytes()
         with self._lock:
-            by_latent = self._latents.pop(key, None)
-        by_latent = by_latent or self._latent.run({"latents": latent})
+            values = self._latents.pop(key, None)
+        values = values or self._latent.run({"latents": latent})
         with self._lock:
-            _keep(self._latents, key, by_latent, KEPT_LATENTS)
+            _keep(self._latents, key, values, KEPT_LATENTS)
+        return values
+
+    def _make_trunk(self, stage: _Stage, latent: Floats, pitch: Ints, start: int, stop: int) -> _Trunk:
         plan = plan_rows(start, stop, 2, self._blocks)[: self._split - 1]
-        values = by_latent | self._pitches[int(pitch[0])]
+        values = self._by_latent(latent) | self._pitches[int(pitch[0])]
         values |= stage.run(values | {"rows": row_table(plan, (0, 2), self._n)})
         return _Trunk(values, (plan[-1].out0, plan[-1].out1), stop, 0)
 

@@ -87,6 +87,18 @@ class DeviceEngine:
             parts = [self._sound(z, p, rate_factor) for z, p in _portions(latents, pitches)]
         return Sound(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
+    def sketch(
+        self,
+        log_mel: Floats,
+        inst_freq: Floats,
+        places: Ints,
+        from_latent: Floats,
+        to_latent: Floats,
+        pitch: int,
+        chord: Sequence[int] = (),
+    ) -> None:
+        """The frames themselves come as soon."""
+
     def close(self) -> None:
         """Free the sessions."""
         self._closed = True

@@ -9,6 +9,7 @@ it is asked for.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,18 @@ class OpenVinoEngine:
 
     def sound(self, latents: Floats, pitches: Ints, rate_factor: int) -> None:
         """A processor sounds sooner by slices."""
+
+    def sketch(
+        self,
+        log_mel: Floats,
+        inst_freq: Floats,
+        places: Ints,
+        from_latent: Floats,
+        to_latent: Floats,
+        pitch: int,
+        chord: Sequence[int] = (),
+    ) -> None:
+        """The heads are not to be had by themselves."""
 
     def close(self) -> None:
         """Nothing to do: the compiled graph goes with it."""

@@ -5,7 +5,9 @@
 * ``trunk``: both together, through the low resolutions, for the rows that some frames need.
 * ``top``: the tall resolutions, for a tile of frames.
 
-And beside them, where the generator has one, ``onset``: the frames that need neither of the last two.
+And beside them, where the generator has what they are made of, ``onset``: the frames that need neither of the last two;
+and ``drawn`` and ``sketch``: frames of one latent's note as they would be at another, if only the heads changed (ADR
+19).
 
 Whoever runs them keeps the first two's outputs by latent and by pitch, and a trunk's for the frames that follow. The
 outputs of one are inputs of the next under the same names; each graph asks only for what it needs.
@@ -13,6 +15,7 @@ outputs of one are inputs of the next under the same names; each graph asks only
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,15 +28,21 @@ from synth_app.adapters.onnx_writer_heads import (
     LatentValues,
     PitchValues,
     film_widths,
+    write_curves,
+    write_input,
     write_latent,
     write_note,
     write_output,
     write_picture,
     write_pitch,
+    write_side_network,
 )
 from synth_app.adapters.onnx_writer_layout import BlockedLayout, Film, blocked_dense, pad_channels
 from synth_app.adapters.onnx_writer_onset import OnsetPitch, write_onset, write_onset_pitch
 from synth_app.adapters.onnx_writer_rows import BlockRows
+
+PAINTED = 0.999
+"""What a tanh gave is not undone beyond this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,9 @@ class BlockedStages:
     ``latent``: ``latents [1, L]``. ``pitch``: ``pitches [1]``. ``trunk``: their outputs and ``rows``. ``top``: the
     trunk's and the pitch's outputs, ``frames [2]`` and ``rows``; gives ``log_mel`` and ``inst_freq [1, rows, bins]``.
     ``rows`` is :func:`row_table` of the stage's blocks; ``split`` is the trunk's last block. ``onset``: ``latents`` and
-    the pitch's outputs; gives ``log_mel`` and ``inst_freq [1, T, bins]``.
+    the pitch's outputs; gives ``log_mel`` and ``inst_freq [1, T, bins]``. ``drawn``: the latent's and the pitch's
+    outputs; gives ``hidden`` and ``curves``. ``sketch``: those of two latents, ``from_`` and ``to_``, frames
+    ``was_log_mel`` and ``was_inst_freq`` and their numbers ``places [T]``; gives ``log_mel`` and ``inst_freq``.
     """
 
     latent: bytes
@@ -52,6 +63,8 @@ class BlockedStages:
     top: bytes
     split: int
     onset: bytes | None = None
+    drawn: bytes | None = None
+    sketch: bytes | None = None
 
 
 def write_blocked_stages(arrays: Arrays, options: GraphOptions | None = None, block_size: int = 16,
@@ -70,7 +83,8 @@ def write_blocked_stages(arrays: Arrays, options: GraphOptions | None = None, bl
     padded = pad_channels(arrays, block_size)
     writer = _StageWriter(padded, check_arrays(padded, options), options, block_size, split, true.channels)
     onset = writer.onset() if true.onset is not None else None
-    return BlockedStages(writer.latent(), writer.pitch(), writer.trunk(), writer.top(), split, onset)
+    drawn, sketch = (writer.drawn(), writer.sketch()) if true.rank else (None, None)
+    return BlockedStages(writer.latent(), writer.pitch(), writer.trunk(), writer.top(), split, onset, drawn, sketch)
 
 
 def row_table(plan: list[BlockRows], have: tuple[int, int], block_size: int) -> NDArray[np.int64]:
@@ -164,7 +178,11 @@ class _StageWriter:
             x = write_block(layout, x, block, rows[block], films, harmonics, block == shape.blocks)
         rgb = layout.to_rgb(x, shape.blocks, films.get((shape.blocks, 1)))
         bias = self._given(g, "bias", "pitch_bias" in self.arrays)
-        times = self._times(g, g.input("hidden", FLOAT, None), start, stop) if shape.rank else None
+        times = None
+        if shape.rank:
+            times = self._times(
+                g, g.input("hidden", FLOAT, None), lambda part: g.node("Slice", part, start, stop, g.const([0]))
+            )
         picture = write_picture(g, rgb, bias, times, self._given(g, "curves", shape.rank > 0))
         return self._finish_picture(g, picture, "high resolutions")
 
@@ -176,6 +194,29 @@ class _StageWriter:
         latents, by_pitch = g.input("latents", FLOAT, [1, latent_size]), OnsetPitch(onset_side, features)
         picture = write_onset(g, self.arrays, self.shape, latents, by_pitch, bias, basis)
         return self._finish_picture(g, picture, "onset")
+
+    def drawn(self) -> bytes:
+        g = Graph()
+        latent_side, pitch_side, basis = (g.input(name, FLOAT, None) for name in ("latent_side", "pitch_side", "basis"))
+        hidden = write_side_network(g, self.arrays, g.add(latent_side, pitch_side), "side")
+        curves = write_curves(g, self.arrays, self.shape, self.options, basis, hidden)
+        return _finish(g, {"hidden": hidden, "curves": curves}, "what the heads draw with")
+
+    def sketch(self) -> bytes:
+        g = Graph()
+        places = g.input("places", INT64, ["frames"])
+        drawn = []
+        for note in ("from", "to"):
+            times = self._times(
+                g, g.input(f"{note}_hidden", FLOAT, None), lambda part: g.node("Gather", part, places, axis=0)
+            )
+            drawn.append(g.node("MatMul", times, g.input(f"{note}_curves", FLOAT, None)))
+        was = write_input(g, self.options, *(g.input(name, FLOAT, None) for name in ("was_log_mel", "was_inst_freq")))
+        was = g.node("Clip", was, g.const(-PAINTED), g.const(PAINTED))
+        one = g.const(1.0)
+        ratio = g.node("Div", g.add(one, was), g.node("Sub", one, was))  # artanh is half its logarithm
+        moved = g.add(g.mul(g.node("Log", ratio), g.const(0.5)), g.node("Sub", drawn[1], drawn[0]))
+        return self._finish_picture(g, g.node("Tanh", moved), "what the heads alone would change")
 
     def _finish_picture(self, g: Graph, picture: str, doc: str) -> bytes:
         out = write_output(g, self.options, picture)
@@ -195,12 +236,12 @@ class _StageWriter:
         there = "harm.block1.weight" in self.arrays
         return {b: g.input(f"harmonics{b}", FLOAT, None) for b in range(first, last + 1)} if there else {}
 
-    def _times(self, g: Graph, hidden: str, start: str, stop: str) -> str:
+    def _times(self, g: Graph, hidden: str, some: Callable[[str], str]) -> str:
         """The head's time curves of some frames only, ``[1, 2, rows, R]``: the weights lie frame by frame."""
-        frames, rank, zero = self.shape.frames, self.shape.rank, g.const([0])
+        frames, rank = self.shape.frames, self.shape.rank
         weight = self.arrays["head.time.weight"].reshape(-1, 2 * rank, frames).transpose(2, 0, 1)
         bias = self.arrays["head.time.bias"].reshape(2 * rank, frames).T[:, None]
-        rows, offsets = (g.node("Slice", g.const(part), start, stop, zero) for part in (weight, bias))
+        rows, offsets = (some(g.const(part)) for part in (weight, bias))
         times = g.add(g.node("MatMul", g.reshape(hidden, [1, 1, -1]), rows), offsets)
         return g.node("Transpose", g.reshape(times, [1, -1, 2, rank]), perm=[0, 2, 1, 3])
 

@@ -115,7 +115,7 @@ def write_note(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOp
         return NoteValues(dense, None, None, None)
     h = write_side_network(g, arrays, g.add(latent.side, pitch.side), "side")
     film = _film(g, arrays, shape, h) if shape.film_hidden else None
-    curves = None if pitch.basis is None else _curves(g, arrays, shape, options, pitch.basis, h)
+    curves = None if pitch.basis is None else write_curves(g, arrays, shape, options, pitch.basis, h)
     return NoteValues(dense, h, film, curves)
 
 
@@ -210,7 +210,8 @@ class _Harmonics:
         return g.node("Concat", peaks, floor, on_peaks, axis=1)
 
 
-def _curves(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOptions, basis: str, h: str) -> str:
+def write_curves(g: Graph, arrays: Arrays, shape: GeneratorShape, options: GraphOptions, basis: str, h: str) -> str:
+    """The head's spectra with everything but time, ``[B, 2, R, bins]``, of a side network's output."""
     size = options.partials + 2 * options.cosines
     scale = g.mul(g.weight("head.basis_scale", arrays["head.basis_scale"]), g.const(float(shape.rank**-0.5)))
     weights = g.mul(g.reshape(write_linear(g, arrays, h, "head.env"), [0, 2 * shape.rank, size]), scale)
@@ -232,6 +233,16 @@ def write_picture(g: Graph, rgb: str, bias: str | None, times: str | None, curve
     if curves is not None and times is not None:
         y = g.add(y, g.node("MatMul", times, curves))
     return g.node("Tanh", y)
+
+
+def write_input(g: Graph, options: GraphOptions, log_mel: str, inst_freq: str) -> str:
+    """The reverse of :func:`write_output`."""
+    scales = ((options.mag_scale, options.mag_offset), (options.if_scale, options.if_offset))
+    channels = [
+        g.node("Unsqueeze", g.add(g.mul(value, g.const(scale)), g.const(offset)), g.const([1]))
+        for value, (scale, offset) in zip((log_mel, inst_freq), scales, strict=True)
+    ]
+    return g.node("Concat", *channels, axis=1)
 
 
 def write_output(g: Graph, options: GraphOptions, picture: str) -> tuple[str, str]:

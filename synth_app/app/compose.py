@@ -20,6 +20,7 @@ from synth_app.render.board import DemandBoard
 from synth_app.render.cache import NoteCache
 from synth_app.render.finish import Finisher
 from synth_app.render.ports import Generator
+from synth_app.render.sketch import Sketcher
 from synth_app.render.streams import StreamWorker
 from synth_app.render.worker import RenderWorker
 from synth_app.timbre.anchors import Anchor
@@ -73,7 +74,12 @@ def build_core(
     """
     finisher = Finisher(generator.info, memory.rate_hz)
     board = DemandBoard()
-    streams = StreamWorker(finisher, lambda voice_id, chunk: control.take_chunk(voice_id, chunk), late=live)
+    streams = StreamWorker(
+        finisher,
+        lambda voice_id, chunk: control.take_chunk(voice_id, chunk),
+        late=live,
+        sketcher=Sketcher(generator, finisher) if live else None,
+    )
     control = ControlLoop(
         Performer(palette, settings),
         Stage(memory),

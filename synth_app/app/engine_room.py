@@ -1,8 +1,9 @@
 """The engine room: one core behind one open output, and the threads that step it.
 
 ``control`` decides, ``render`` calls the generator (a thread for each of its lanes), ``stream`` keeps held notes ahead
-of their playheads; the audio callback runs on PortAudio's own thread. A core is taken from its threads under all their
-locks, so what uses it may be changed between two steps and never within one.
+of their playheads, ``sketch`` has at hand what a morph makes of them; the audio callback is called by a thread of
+PortAudio's. A core is taken from its threads under all their locks, so what uses it may be changed between two steps
+and never within one.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class EngineRoom:
         self.changing = threading.RLock()
         self._running = True
         self._last_trouble = ""
-        self._control_lock, self._stream_lock = threading.Lock(), threading.Lock()
+        self._control_lock, self._stream_lock, self._sketch_lock = (threading.Lock() for _ in range(3))
         self._lane_locks = [threading.Lock() for _ in range(render_threads(os.cpu_count() or 1))]
         self._lost_streams: list[PortAudioStream] = []  # they did not give their memory back
         self._threads: list[threading.Thread] = []
@@ -154,7 +155,7 @@ class EngineRoom:
     def _take_core(self) -> Core | None:
         """From now on no thread steps it; what the player set in it is kept."""
         with ExitStack() as stack:
-            for lock in (self._control_lock, *self._lane_locks, self._stream_lock):
+            for lock in (self._control_lock, *self._lane_locks, self._sketch_lock, self._stream_lock):
                 stack.enter_context(lock)
             core, self.core = self.core, None
         if core is not None:
@@ -202,6 +203,7 @@ class EngineRoom:
     def start(self) -> None:
         """Set the threads going."""
         loops: dict[str, Callable[[], None]] = {"stream": self._stream_loop, "control": self._control_loop}
+        loops["sketch"] = self._sketch_loop
         loops |= {f"render {lane}": partial(self._render_loop, lane) for lane in range(len(self._lane_locks))}
         for name, loop in loops.items():
             thread = threading.Thread(target=loop, name=name, daemon=True)
@@ -252,6 +254,17 @@ class EngineRoom:
                 if core is not None:
                     self._guarded("the streams of held notes", core.streams.step)
             time.sleep(STREAM_POLL_S)
+
+    def _sketch_loop(self) -> None:
+        ask_for_real_time()
+        while self._running:
+            with self._sketch_lock:
+                core = self.core
+                worked = core is not None and self._guarded("a morph", core.streams.draw)
+            if core is None:
+                time.sleep(CONTROL_WAIT_S)
+            elif not worked:
+                core.streams.wait_for_wishes(CONTROL_WAIT_S)
 
     def _control_loop(self) -> None:
         ask_for_real_time()

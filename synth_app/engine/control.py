@@ -160,7 +160,7 @@ class ControlLoop:
     def next_wake_ns(self, now_ns: int) -> int | None:
         """When :meth:`step` should run again even if nothing arrives."""
         times = [t for t in (self._planning.due_ns, self.performer.next_tick_ns) if t is not None]
-        if self.ensemble.waiting:
+        if self.ensemble.waiting or self.ensemble.following:
             times.append(now_ns + 2_000_000)
         return min(times, default=None)
 

@@ -35,6 +35,10 @@ START_LEAD_S = 0.012
 STAND_IN_RELEASE_MS = 250.0
 """Release of a stand-in whose patch leaves the release to the note."""
 
+REST_S, PAINTED_S = 0.3, 0.5
+"""A morph that is wished elsewhere again within the first is on its way, and so is one of a note that has just begun:
+the net has enough to do. Where it can be sketched, the net paints what it passes no oftener than the second."""
+
 LATCH_S = 2.0
 """A short note that is still not rendered so long after its key went up is given up: nobody expects it any more."""
 PREVIEW_LATCH_S = 10.0
@@ -104,6 +108,13 @@ class Ensemble:
     def waiting(self) -> bool:
         """Whether some voice waits for its note."""
         return any(v.waiting for v in self._voices.values())
+
+    @property
+    def following(self) -> bool:
+        """Whether some voice's stream is still to be told of a note that it should follow, or that it may rest."""
+        streams = (self.streams.get(voice_id) for voice_id in self._voices)
+        moving = any(stream is not None and stream.moving for stream in streams)
+        return moving or any(voice.coming is not None for voice in self._voices.values())
 
     @property
     def lead_samples(self) -> int:
@@ -241,10 +252,13 @@ class Ensemble:
         voice = self._voices.get(action.voice_id)
         if voice is None or voice.phase is not Phase.SOUNDING:
             return
-        voice.coming = self.cache.want(action.note_key, action.latent)
+        now, former = self._clock.frame_now(), max(voice.wished_frame, voice.start_frame)
+        voice.coming, voice.wished_frame = self.cache.want(action.note_key, action.latent), now
         stream = self.streams.get(voice.voice_id)
         if stream is not None:
             voice.coming_frame = self.streams.frame_after(stream, self._position(voice, max(frame, voice.begin_frame)))
+            moving = now - former < REST_S * self._rate_hz
+            self.streams.wish(stream, voice.coming, voice.coming_frame, moving=moving)
         self._planning.voices_changed = True
 
     def _follow(self) -> None:
@@ -256,9 +270,15 @@ class Ensemble:
             if stream.note is not voice.following:  # it has gone over: what it needs from now on is another note
                 voice.following = stream.note
                 self._planning.voices_changed = True
-            if voice.coming is not None and stream.target is None:
+            now = self._clock.frame_now()
+            if stream.moving and now - voice.wished_frame >= REST_S * self._rate_hz:
+                stream.moving = False
+                self._planning.voices_changed = True
+            due = not stream.moving or now - voice.handed_frame >= PAINTED_S * self._rate_hz
+            if voice.coming is not None and stream.target is None and due:
                 stream.target_frame = voice.coming_frame  # before the target, which the stream's thread waits for
                 stream.target, voice.coming = voice.coming, None
+                voice.handed_frame = now
                 self._planning.voices_changed = True
 
     def go_over(self) -> None:

@@ -88,7 +88,10 @@ class Planning:
             self.want(now_ns)
         if self.due_ns is not None and now_ns >= self.due_ns:
             self._last_plan_ns = now_ns
-            self._ahead = self._look_ahead(now_ns, voices)
+            if any(voice.coming is not None and voice.phase is Phase.SOUNDING for voice in voices):
+                self.due_ns = now_ns + PLAN_EVERY_NS  # what sounds and moves comes before what may be played
+            else:
+                self._ahead = self._look_ahead(now_ns, voices)
         if self.voices_changed or self._ahead is not None:
             urgent = [demand for voice in voices for demand in self._demands(voice)]
             self._board.publish(urgent, self._ahead)
@@ -172,6 +175,7 @@ class Planning:
             at_once, first = min(at + FOLLOW_AT_ONCE, release), min(at + FOLLOW_FRAMES, release)
             usable = partial(self._streams.usable, stream, target)
             walks = at == first_frame
+            soon = later if stream.moving else soon
             demands.append(Demand(target, at, at_once, False, partial(_after, now, 0.5 * soon), enough=usable))
             demands.append(Demand(target, at, first, False, partial(_after, now, soon)))
             demands.append(Demand(target, at, release, False, partial(_after, now, 2 * soon), sustain=walks))

@@ -41,6 +41,7 @@ class EngineVoice:
         following: the note its stream plays, as last seen.
         coming: the note its morph asks for next, while its stream still waits for the one before; and the first
             frame (coming_frame) for which it holds.
+        wished_frame, handed_frame: when the last one was wished, and when its stream was last told of one.
         stand_in: the slot in which a stand-in sounds for it, or -1; with its note, transposition and first frame.
     """
 
@@ -62,6 +63,8 @@ class EngineVoice:
     following: Note | None = None
     coming: Note | None = None
     coming_frame: int = 0
+    wished_frame: int = -(1 << 40)
+    handed_frame: int = -(1 << 40)
     stand_in: int = -1
     stand_in_note: Note | None = None
     stand_in_ratio: float = 1.0

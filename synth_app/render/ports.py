@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -106,6 +107,31 @@ class Generator(Protocol):
 
     def close(self) -> None:
         """Free the session; the generator may not be used afterwards."""
+        ...
+
+
+@runtime_checkable
+class SketchingGenerator(Generator, Protocol):
+    """A generator that may know at once, and nearly, what another latent would make of frames."""
+
+    def sketch(
+        self,
+        frames: SpectralFrames,
+        places: NDArray[np.int64],
+        from_latent: NDArray[np.float32],
+        to_latent: NDArray[np.float32],
+        pitch: int,
+        chord: Sequence[int] = (),
+    ) -> SpectralFrames | None:
+        """Frames of one latent's note as they would about be at another's; ``None``: it has no such short cut.
+
+        Unlike :meth:`render` it may be called from one thread more than ``info.lanes``.
+
+        Args:
+            frames: ``[1, n, bins]`` of the note at ``from_latent``. places: their numbers, ``[n]``.
+            from_latent, to_latent: float32 ``[latent_size]``. pitch: a MIDI note.
+            chord: the notes that will follow to the same latent, which cost less together.
+        """
         ...
 
 

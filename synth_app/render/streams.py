@@ -11,14 +11,16 @@ the first frame that begins :data:`LEAD_S` or more after it. So a take replayed 
 the same samples, as long as live nobody came late.
 
 Streams are stepped by a thread of their own: a frame costs it a fraction of a millisecond, and no render may delay it.
+Sketches are made by another: they take a few.
 """
 
 from __future__ import annotations
 
 import copy
 import logging
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +30,12 @@ from synth_app.dsp.release import Release, ReleaseTail
 from synth_app.dsp.sustain import Sustain, SustainWalk
 from synth_app.render.finish import Finisher
 from synth_app.render.note import AVAILABLE, FINAL, Note
+from synth_app.render.sketch import Sketch, Sketcher
 from synth_app.spectral.streaming import StreamingDecoder
 
 log = logging.getLogger(__name__)
+
+Frame = NDArray[np.float32]
 
 CHUNK_S = 4.0
 LEAD_S = 0.012
@@ -42,6 +47,9 @@ than the lead, since a bend just after the wish shortens that."""
 
 EARLY_FRAMES = 2
 """A stream that goes on where its note runs out may begin so much before it is due: nothing is lost by it."""
+
+RENEWED = 2
+"""A sketch that the wish outlives is gone on with so many frames before its end."""
 
 PLAIN_RELEASE_STEP = 1.4
 """Fall of log power a hop while the model's own release is not rendered yet: 60 dB in a third of a second."""
@@ -94,7 +102,10 @@ class Stream:
         rng: of what the walk and the release leave to chance.
         rate: how fast the voice plays, as a ratio.
         released, target: wishes: end; follow this note (its latent's note of the same pitch).
-        release_frame, target_frame: the first frames for which they hold.
+        wish: the newest note it should follow; its target may be an older one, which is being rendered.
+        moving: whether wishes follow each other quickly, and sketches of them are at hand.
+        release_frame, target_frame, wish_frame: the first frames for which they hold.
+        sketches: from its note, and from its target once that can be gone over to, to its wish.
     """
 
     voice_id: int
@@ -106,6 +117,10 @@ class Stream:
     release_frame: int = 0
     target: Note | None = None
     target_frame: int = 0
+    wish: Note | None = None
+    wish_frame: int = 0
+    moving: bool = False
+    sketches: dict[Note, Sketch] = field(default_factory=dict)
     ended: bool = False
     holding: bool = False  # it ran out of rendered frames, and its last one goes on
     frame: int = -1  # next frame to decode, on the voice's own timeline
@@ -117,6 +132,11 @@ class Stream:
     level: NDArray[np.float32] | None = None  # the last frame that was decoded
     inst_freq: NDArray[np.float32] | None = None
 
+    @property
+    def sketch(self) -> Sketch | None:
+        """What its note is changed by."""
+        return None if self.note is self.wish else self.sketches.get(self.note)
+
 
 class StreamWorker:
     """Keeps every stream a little ahead of its playhead.
@@ -125,17 +145,27 @@ class StreamWorker:
         finisher: knows the frames' geometry and makes decoders.
         on_chunk: told (voice_id, chunk) when the mixer should go over to a chunk (any thread may be meant by it).
         late: whether renders may come late; then a stream takes over before its note runs dry, and holds a frame.
+        sketcher: tells what a morph does before it is rendered; nobody does offline.
 
     Attributes:
         held: how often a stream ran out of rendered frames.
     """
 
-    def __init__(self, finisher: Finisher, on_chunk: Callable[[int, Chunk], None], *, late: bool = True) -> None:
+    def __init__(
+        self,
+        finisher: Finisher,
+        on_chunk: Callable[[int, Chunk], None],
+        *,
+        late: bool = True,
+        sketcher: Sketcher | None = None,
+    ) -> None:
         self._finisher = finisher
+        self._sketcher = sketcher
         self._on_chunk = on_chunk
         self._join = finisher.join_frame
         self._streams: dict[int, Stream] = {}
         self._late = late
+        self._wished = threading.Event()
         self.held = 0
         self._warm_up()
 
@@ -146,6 +176,11 @@ class StreamWorker:
         log_mel, inst_freq = rng.uniform(-1.0, 1.0, (2, frames, bins)).astype(np.float32)
         SustainWalk(Sustain(log_mel, inst_freq, 0, self._join), rng).next(1)
         ReleaseTail(log_mel[0], Release(log_mel, inst_freq, self._finisher.release_frame)).next(1)
+
+    @property
+    def sketches(self) -> bool:
+        """Whether a stream goes where it is wished before that is rendered."""
+        return self._sketcher is not None and self._sketcher.able
 
     # -- the control thread's side -------------------------------------------------------------------------------
 
@@ -162,16 +197,27 @@ class StreamWorker:
         """The stream of a voice."""
         return self._streams.get(voice_id)
 
+    def wish(self, stream: Stream, note: Note, frame: int, *, moving: bool) -> None:
+        """Tell a stream which note it should come to be like, from a frame on; it becomes that note by its target."""
+        stream.moving = moving and self.sketches
+        stream.wish_frame, stream.wish = frame, note
+        self._wished.set()
+
     def frame_after(self, stream: Stream, sample: float, lead_s: float = LEAD_S) -> int:
         """The first frame that begins a lead or more after a sample of the voice: from there a wish of then holds."""
         lead = lead_s * self._finisher.rate_hz * stream.rate
         return int((sample + lead) // self._finisher.hop) + self._finisher.lead_frames + 1
 
     def needed_from(self, stream: Stream) -> int:
-        """The first frame of its target that a stream will use; a walk needs all that were held."""
+        """The first frame of its target that a stream will use; a walk needs all that were held.
+
+        So does a morph on its way: what it sketches is nearer to it than what comes late, so that it goes over only to
+        what it can go on from for as long as it likes.
+        """
         at = stream.frame if stream.frame >= 0 else self.frame_after(stream, stream.position())
         at = max(at, stream.target_frame)
-        return self._finisher.first_frame if stream.walk is not None or at >= self._join else at
+        whole = stream.moving or stream.walk is not None or at >= self._join
+        return self._finisher.first_frame if whole else at
 
     def left(self, stream: Stream) -> float:
         """Samples from a stream's playhead to the first frame of its note that is not rendered."""
@@ -194,6 +240,8 @@ class StreamWorker:
             wishes.append(stream.release_frame)
         if stream.target is not None and self.usable(stream, stream.target):
             wishes.append(stream.target_frame)
+        if stream.sketch is not None:
+            wishes.append(stream.wish_frame)
         return min(wishes)
 
     def provided(self, stream: Stream, sample: float) -> bool:
@@ -225,6 +273,23 @@ class StreamWorker:
                 worked = self._guarded(stream, self._keep_ahead) or worked
         coming = sorted((s for s in streams if s.chunk is None and not s.ended), key=lambda s: not s.released)
         return any(self._guarded(s, self._enter) for s in coming) or worked
+
+    # -- the sketch thread's side --------------------------------------------------------------------------------
+
+    def draw(self) -> bool:
+        """Sketch what one stream is wished to become, the one that needs it first; whether there was any."""
+        streams = sorted(self._streams.values(), key=self._until_wish)
+        return self.sketches and any(self._guarded(stream, self._draw) for stream in streams)
+
+    def wait_for_wishes(self, timeout_s: float) -> None:
+        """Sleep until a stream is wished elsewhere."""
+        self._wished.wait(timeout_s)
+        self._wished.clear()
+
+    def _until_wish(self, stream: Stream) -> float:
+        """Samples from a stream's playhead to what is wished of it; what it has a sketch for can wait."""
+        drawn = CHUNK_S * self._finisher.rate_hz * (stream.sketch is not None)
+        return drawn + stream.wish_frame * self._finisher.hop - stream.position()
 
     def _guarded(self, stream: Stream, work: Callable[[Stream], bool]) -> bool:
         """Work on a stream; what goes wrong with one ends that one, and no other."""
@@ -267,6 +332,37 @@ class StreamWorker:
         self._on_chunk(stream.voice_id, chunk)
         return True
 
+    def _draw(self, stream: Stream) -> bool:
+        """Have sketches of what is wished and not rendered, for the frames that come next, from the stream's note and
+        from the one that it is about to go over to; whether one was made."""
+        wish, note, target = stream.wish, stream.note, stream.target
+        if wish is None or stream.released or stream.ended:
+            return False
+        frame = stream.frame if stream.frame >= 0 else self.frame_after(stream, stream.position())
+        if stream.sketch is None:  # one that follows another begins at once, or a frame between would be without
+            frame = max(frame, stream.wish_frame)
+        begun = {note, target} if target is not None and self.usable(stream, target) else {note}
+        for start in begun - {wish}:
+            known = stream.sketches.get(start)
+            if (
+                known is not None
+                and known.wish is wish
+                and (frame + RENEWED < known.stop or not start.have[known.stop])
+            ):
+                continue
+            drawn = self._sketch(stream, start, wish, frame)
+            if drawn is not None:
+                stream.sketches = {key: kept for key, kept in stream.sketches.items() if key in begun} | {start: drawn}
+                return True
+        return False
+
+    def _sketch(self, stream: Stream, note: Note, wish: Note, frame: int) -> Sketch | None:
+        assert self._sketcher is not None
+        walking = stream.walk is not None or frame + RENEWED >= self._join
+        wishes = (s.wish.key for s in self._streams.values() if s.wish is not None)
+        chord = [key.pitch for key in wishes if key.latent_key == wish.key.latent_key]
+        return self._sketcher.sketch(note, wish, frame, walking, chord)
+
     @property
     def _chunk_samples(self) -> int:
         return round(CHUNK_S * self._finisher.rate_hz)
@@ -301,12 +397,11 @@ class StreamWorker:
         if stream.released and stream.frame >= stream.release_frame:
             return self._release_frame(stream)
         note = stream.note
-        due = stream.frame >= stream.target_frame
-        if stream.target is not None and due and self.usable(stream, stream.target):
+        if stream.target is not None and self._goes_over(stream, stream.target):
             note = stream.note = stream.target
             stream.target = None
         if stream.frame < self._join and stream.walk is None and note.has(stream.frame, stream.frame + 1):
-            return *note.picture(stream.frame, stream.frame + 1), False
+            return *self._sketched(stream, *note.picture(stream.frame, stream.frame + 1)), False
         if stream.walk_note is not note and self._finisher.learn_sustain(note) and note.sustain is not None:
             if stream.walk is None:
                 # Chance of its own: what the release draws must not depend on how long the walk was.
@@ -315,11 +410,27 @@ class StreamWorker:
                 stream.walk.follow(note.sustain)
             stream.walk_note = note
         if stream.walk is not None:
-            return *stream.walk.next(1), stream.walk.silent
+            return *self._sketched(stream, *stream.walk.next(1)), stream.walk.silent
         assert stream.level is not None and stream.inst_freq is not None
         stream.holding = True
         self.held += not holding
         return stream.level[None], stream.inst_freq[None], False  # held until there is more to go on from
+
+    def _goes_over(self, stream: Stream, target: Note) -> bool:
+        """Whether it is time for a stream to become its target, which must not sound more like that than its sketch."""
+        if stream.frame < stream.target_frame or not self.usable(stream, target):
+            return False
+        if stream.sketch is None or stream.wish is target:
+            return True
+        onward = stream.sketches.get(target)
+        return onward is not None and onward.wish is stream.wish
+
+    def _sketched(self, stream: Stream, log_mel: Frame, inst_freq: Frame) -> tuple[Frame, Frame]:
+        """The stream's next frame, changed to what is wished."""
+        sketch = stream.sketch
+        if sketch is None or stream.frame < sketch.start:
+            return log_mel, inst_freq
+        return sketch.added(stream.frame, log_mel, inst_freq)
 
     def usable(self, stream: Stream, note: Note) -> bool:
         """Whether a target's frames are there: the next few, or all that a walk needs, looked through."""

@@ -268,16 +268,16 @@ def held_notes(setting: Setting) -> Sequence[Row]:
             changes = [jump for jump in answer["changes_ms"] if jump]
             if not changes:
                 raise CannotMeasureError("no voice sounded when the slider moved")
-            last = np.array([max(jump) for jump in changes])
-            slow = sum(change >= 1e3 * PATIENCE_S for jump in changes for change in jump)
-            patience = f"{slow} voices had not followed after {PATIENCE_S:.0f} s and count as that"
-            first, half = (Reach(P95, limit) if subject.judged else None for limit in (60.0, 130.0))
+            last = np.array([max(painted for _, painted in jump) for jump in changes])
+            slow = sum(painted >= 1e3 * PATIENCE_S for jump in changes for _, painted in jump)
+            patience = f"; {slow} voices had not followed after {PATIENCE_S:.0f} s and count as that" if slow else ""
+            reach_first, half = (Reach(P95, limit) if subject.judged else None for limit in (60.0, 130.0))
             dry = Reach(ONLY, 0.0) if subject.judged and not subject.wide else None
             rows += [
                 measured(HELD, f"{subject.name}: first sample of each voice that differs",
-                         np.concatenate(changes), "ms", first, patience if slow else ""),
+                         np.concatenate([[first for first, _ in jump] for jump in changes]), "ms", reach_first),
                 measured(HELD, f"{subject.name}: half the change, the last voice", last + answer["half_ms"], "ms", half,
-                         "by the decoder's overlap: one and a half hops after the first sample that differs"),
+                         "by the decoder's overlap: one and a half hops after the net's first sample" + patience),
                 single(HELD, f"{subject.name}: times a voice ran dry in {sweep_s} s of moving slider",
                        answer["starved"], "times", dry),
             ]  # fmt: skip

@@ -1,7 +1,8 @@
 """A moving slider under held notes: when does each voice go over to the new timbre, and does any run dry?
 
-A voice's stream takes the new timbre up at a frame; the first sample that differs is the first that this frame's window
-reaches. The windows of neighbouring frames overlap, so half the change has come one and a half hops later.
+A voice's stream takes the new timbre up at a frame, sketched or as the net paints it; the first sample that differs is
+the first that this frame's window reaches. The windows of neighbouring frames overlap, so half the change has come one
+and a half hops after the first that the net painted: what a sketch is worth differs from one move to the next.
 """
 
 from __future__ import annotations
@@ -47,11 +48,12 @@ class Slider:
 
     @property
     def half_ms(self) -> float:
-        """From the first differing sample to half the change."""
+        """From the net's first sample to half the change."""
         return HALF_HOPS * self._finisher.hop * 1e3 / self._finisher.rate_hz
 
-    def jump(self) -> list[float]:
-        """Strike a chord, move the slider under it, let go: when each voice's first sample differs, in milliseconds.
+    def jump(self) -> list[tuple[float, float]]:
+        """Strike a chord, move the slider under it, let go: when each voice's first sample differs, and when the first
+        differs that the net painted, in milliseconds.
 
         The slider moves once the chord's own notes are rendered, or after a while if they are not.
         """
@@ -104,16 +106,17 @@ class Slider:
             for s in streams
         )
 
-    def _changes_ms(self, weights: tuple[float, ...]) -> list[float]:
+    def _changes_ms(self, weights: tuple[float, ...]) -> list[tuple[float, float]]:
         """Move there, and watch every sounding voice's stream until it has followed."""
         waiting: dict[int, Note] = {}
+        sketched: dict[int, float] = {}
         for view in self._live.telemetry().voices:
             stream = self._core.streams.get(view.voice_id)
             if stream is not None and not stream.released:
                 waiting[view.voice_id] = stream.note
         began_ns = time.monotonic_ns()
         self._live.post(SetMorph(began_ns, weights))
-        changes: list[float] = []
+        changes: list[tuple[float, float]] = []
         while waiting and time.monotonic_ns() - began_ns < PATIENCE_S * 1e9:
             time.sleep(_POLL_S)
             for voice_id, former in list(waiting.items()):
@@ -121,13 +124,17 @@ class Slider:
                 if stream is None:
                     del waiting[voice_id]
                 elif stream.note is not former:
-                    changes.append(self._heard_ms(stream, began_ns))
+                    heard = self._heard_ms(stream, stream.frame - 1, began_ns)
+                    changes.append((sketched.get(voice_id, heard), heard))
                     del waiting[voice_id]
-        return changes + [PATIENCE_S * 1e3] * len(waiting)
+                elif voice_id not in sketched and (sketch := stream.sketch) and stream.frame > sketch.start:
+                    sketched[voice_id] = self._heard_ms(stream, sketch.start, began_ns)
+        patience_ms = PATIENCE_S * 1e3
+        return changes + [(sketched.get(voice_id, patience_ms), patience_ms) for voice_id in waiting]
 
-    def _heard_ms(self, stream: Stream, began_ns: int) -> float:
-        """When the first sample of the frame that was decoded last comes out of the limiter."""
-        first = (stream.frame - 1 - self._finisher.lead_frames) * self._finisher.hop
+    def _heard_ms(self, stream: Stream, frame: int, began_ns: int) -> float:
+        """When the first sample of a frame that was just decoded comes out of the limiter."""
+        first = (frame - self._finisher.lead_frames) * self._finisher.hop
         ahead_s = (first - stream.position()) / self._finisher.rate_hz
         limiter_s = look_ahead_frames(self._core.memory.rate_hz) / self._core.memory.rate_hz
         return (time.monotonic_ns() - began_ns) * 1e-6 + 1e3 * (ahead_s + limiter_s)

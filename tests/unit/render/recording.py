@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,3 +29,20 @@ class Recording:
 
     def close(self) -> None:
         self._inner.close()
+
+
+class Sketching(Recording):
+    """One that knows at once what another latent does: its first number is a level in dB."""
+
+    def sketch(
+        self,
+        frames: SpectralFrames,
+        places: NDArray[np.int64],
+        from_latent: NDArray[np.float32],
+        to_latent: NDArray[np.float32],
+        pitch: int,
+        chord: Sequence[int] = (),
+    ) -> SpectralFrames | None:
+        assert frames.log_mel.shape[:2] == (1, len(places)) and pitch in chord
+        louder = (to_latent[0] - from_latent[0]) * np.log(10.0) / 10.0
+        return SpectralFrames(frames.log_mel + np.float32(louder), frames.inst_freq)

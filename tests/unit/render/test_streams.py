@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from synth_app.core.units import pitch_to_hz
 from synth_app.render.finish import Finisher
 from synth_app.render.note import Note
+from synth_app.render.sketch import Sketcher
 from synth_app.render.streams import CHUNK_S, LEAD_S, Chunk, Stream, StreamWorker
 from tests.helpers.listen import cents_off, pitch_hz
 from tests.unit.engine.desk import steepest
-from tests.unit.render.recording import Recording
+from tests.unit.render.recording import Recording, Sketching
 
 RATE_HZ = 48_000
 BLOCK = 128
@@ -57,8 +59,9 @@ class Listener:
 class Band:
     """Voices played together by one stream worker."""
 
-    def __init__(self, finisher: Finisher, notes: list[Note]) -> None:
-        self.worker = StreamWorker(finisher, self._chunk)
+    def __init__(self, finisher: Finisher, notes: list[Note], generator: Recording | None = None) -> None:
+        sketcher = None if generator is None else Sketcher(generator, finisher)
+        self.worker = StreamWorker(finisher, self._chunk, sketcher=sketcher)
         self.listeners: dict[int, Listener] = {}
         for voice_id, note in enumerate(notes):
             stream = Stream(voice_id, note, lambda v=voice_id: float(self.listeners[v].position), _rng(voice_id))
@@ -69,11 +72,17 @@ class Band:
         self.listeners[voice_id].chunks.append(chunk)
 
     def play(self, seconds: float, block: int = BLOCK) -> None:
-        """The stream thread gets one step a block: 2.7 ms, as live."""
+        """The stream thread gets one step a block: 2.7 ms, as live; and the sketch thread one."""
         for _ in range(round(seconds * RATE_HZ / block)):
             self.worker.step()
+            self.worker.draw()
             for listener in self.listeners.values():
                 listener.play(block)
+
+    def wish(self, voice: int, note: Note, *, moving: bool = False) -> None:
+        stream = self.listeners[voice].stream
+        frame = self.worker.frame_after(stream, self.listeners[voice].position + 2 * BLOCK)  # the designed delay
+        self.worker.wish(stream, note, frame, moving=moving)
 
     def release(self, *voices: int) -> None:
         for voice in voices:
@@ -176,6 +185,111 @@ def test_a_note_in_its_walk_follows_too(finisher: Finisher, whole_note: NewNote)
     wave = band.listeners[0].wave
     assert _rms_db(wave[-4800:]) == pytest.approx(_rms_db(wave[at - 4800 : at]) - 12.0, abs=0.5)
     assert steepest(wave[at - 100 :]) < 1.05 * steepest(wave[at - 4800 : at])
+
+
+@pytest.mark.parametrize("held_s", [0.4, 2.8, 4.0], ids=["early", "near its end", "in its walk"])
+def test_what_is_wished_is_heard_before_it_is_rendered(
+    held_s: float, finisher: Finisher, whole_note: NewNote, new_note: NewNote
+):
+    loud, soft = whole_note(57, 0.0), new_note(57, -12.0)
+    band = Band(finisher, [loud], Sketching())
+    band.play(held_s)
+    at = band.listeners[0].position
+    before = _rms_db(band.listeners[0].wave[at - 4800 : at])
+    band.wish(0, soft)
+    band.play(1.0)
+    wave = band.listeners[0].wave
+    for start_s in np.arange(0.19, 0.9, 0.1):
+        start = at + round(start_s * RATE_HZ)
+        assert _rms_db(wave[start : start + 4800]) == pytest.approx(before - 12.0, abs=0.5)
+    assert steepest(wave[at - 100 :]) < 1.05 * steepest(wave[at - 4800 : at])
+    assert not soft.have.any() and band.listeners[0].stream.note is loud
+
+
+def test_a_morph_that_moves_on_is_never_between_its_sketches(
+    finisher: Finisher, whole_note: NewNote, new_note: NewNote
+):
+    """Each wish begins a little ahead of what is written; until there the one before goes on."""
+    band = Band(finisher, [whole_note(57, 0.0)], Sketching())
+    band.play(0.5)
+    at = band.listeners[0].position
+    before = _rms_db(band.listeners[0].wave[at - 4800 : at])
+    for step in range(30):
+        band.wish(0, new_note(57, -12.0 - 0.01 * step), moving=True)
+        band.play(0.0454)  # at every place within a hop
+    wave = band.listeners[0].wave
+    for start in range(at + round(0.25 * RATE_HZ), len(wave) - 1200, 600):
+        assert _rms_db(wave[start : start + 1200]) == pytest.approx(before - 12.0, abs=0.8)
+
+
+def test_a_sketch_gives_way_to_what_is_rendered(finisher: Finisher, whole_note: NewNote):
+    loud, soft = whole_note(57, 0.0), whole_note(57, -12.0)
+    band = Band(finisher, [loud], Sketching())
+    band.play(0.5)
+    at = band.listeners[0].position
+    band.wish(0, soft)
+    band.play(0.3)
+    band.listeners[0].stream.target = soft
+    band.play(0.5)
+    stream, wave = band.listeners[0].stream, band.listeners[0].wave
+    assert stream.note is soft and stream.sketch is None
+    before = _rms_db(wave[at - 4800 : at])
+    for start in range(at + round(0.19 * RATE_HZ), len(wave) - 4800, 2400):
+        assert _rms_db(wave[start : start + 4800]) == pytest.approx(before - 12.0, abs=0.5)
+
+
+def test_a_morph_on_its_way_goes_over_to_whole_notes_only_and_never_back(finisher: Finisher, whole_note: NewNote,
+                                                                          new_note: NewNote):  # fmt: skip
+    """What it passed is rendered late: it is something to sketch from, and not where the sound goes back to."""
+    generator = Sketching()
+    loud, passed, soft = whole_note(57, 0.0), new_note(57, -3.0), new_note(57, -12.0)
+    band = Band(finisher, [loud], generator)
+    band.play(0.5)
+    at = band.listeners[0].position
+    stream = band.listeners[0].stream
+    band.wish(0, passed, moving=True)
+    stream.target = passed
+    band.play(0.1)
+    band.wish(0, soft, moving=True)
+    finisher.fetch(passed, generator, 20, finisher.frames)
+    band.play(0.3)
+    assert stream.note is loud, "what came before is missing, which its walk will need"
+    finisher.fetch(passed, generator, finisher.first_frame, 20)
+    assert finisher.learn_sustain(passed)
+    band.play(0.3)
+    assert stream.note is passed
+    wave = band.listeners[0].wave
+    before = _rms_db(wave[at - 4800 : at])
+    for start in range(at + round(0.25 * RATE_HZ), len(wave) - 2400, 1200):
+        assert _rms_db(wave[start : start + 2400]) == pytest.approx(before - 12.0, abs=0.5)
+
+
+def test_a_released_note_keeps_what_was_sketched_of_it(finisher: Finisher, whole_note: NewNote, new_note: NewNote):
+    loud, soft, louder = whole_note(57, 0.0), new_note(57, -12.0), new_note(57, 6.0)
+    band = Band(finisher, [loud], Sketching())
+    band.play(0.5)
+    band.wish(0, soft)
+    band.play(0.3)
+    at = band.listeners[0].position
+    band.release(0)
+    band.wish(0, louder)
+    band.play(2.0)
+    wave = band.listeners[0].wave
+    assert band.listeners[0].stream.ended
+    assert steepest(wave[at:]) < 1.2 * steepest(wave[at - 4800 : at])
+    levels = [_rms_db(wave[start : start + 4800]) for start in range(at - 4800, len(wave) - 4800, 4800)]
+    assert all(later < sooner + 0.5 for sooner, later in pairwise(levels))
+
+
+def test_who_has_no_sketches_waits_for_what_is_rendered(finisher: Finisher, whole_note: NewNote, new_note: NewNote):
+    loud, soft = whole_note(57, 0.0), new_note(57, -12.0)
+    for generator in (None, Recording()):
+        band = Band(finisher, [loud], generator)
+        band.play(0.5)
+        band.wish(0, soft, moving=True)
+        assert not band.listeners[0].stream.moving
+        band.play(0.3)
+        np.testing.assert_array_equal(band.listeners[0].wave, loud.audio[: band.listeners[0].position].astype(float))
 
 
 def test_a_whole_chord_is_let_go_while_another_is_held_and_nobody_runs_dry(finisher: Finisher, whole_note: NewNote):
