@@ -45,6 +45,7 @@ SILENCE_DB = 80.0
 _JOIN_FRAMES = 4.0  # a difference at a join is half gone after two frames and gone after four
 _LAG_KEPT = 0.9  # of the level's own slope at the entry, in each frame after it
 _UNIFORM = 12.0**0.5  # width of a uniform distribution over its standard deviation
+_MOSTLY = 0.5  # a band belongs to a peak if it does in so many of the frames
 _FRESH = 0.35  # random step of phase of a band that belongs to no peak, in spreads of its own steps
 
 
@@ -62,6 +63,8 @@ class Sustain:
         first_frame, last_frame: the held frames to walk on, half-open: after the attack, and before the release is
             seen (its window looks 64 ms ahead, so some three frames before the release frame).
         frames_per_s: of the picture.
+        drift: what to add to the steps of bands that belong to a peak, units of pi ``[bins]``: the note's partials as
+            they are heard (:meth:`~synth_app.spectral.streaming.StreamingDecoder.drift`), whatever leads them later.
 
     Attributes:
         trend: of the held frames. steps: of phase, float32 ``[frames, bins]``; lobes: which belong to a peak.
@@ -82,12 +85,15 @@ class Sustain:
         first_frame: int,
         last_frame: int,
         frames_per_s: float = FRAMES_PER_S,
+        drift: Single | None = None,
     ) -> None:
         if log_mel.shape != inst_freq.shape or log_mel.ndim != 2:
             raise ValueError(f"expected two [frames, bins], got {log_mel.shape} and {inst_freq.shape}")
         self.trend = fit_trend(log_mel, first_frame, last_frame, frames_per_s)
         self.steps: Single = np.array(inst_freq[first_frame:last_frame], np.float32)
         self.lobes = peak_lobes(log_mel[first_frame:last_frame])
+        if drift is not None:
+            self.steps += np.where(self.lobes.mean(axis=0) > _MOSTLY, drift, np.float32(0.0))
         turns = _phasors(self.steps)
         self.spread: Real = _FRESH * _circular_spread(turns)
         self.last_level: Real = np.array(log_mel[last_frame - 1], np.float64)

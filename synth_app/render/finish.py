@@ -163,8 +163,11 @@ class Finisher:
     def learn_sustain(self, note: Note) -> bool:
         """The same of what there is to walk on in a note that is held beyond its own sustain."""
         if note.sustain is None and note.has(self.first_frame, self.join_frame):
-            picture = note.picture(0, self.join_frame)
-            note.sustain = Sustain(*picture, SUSTAIN_START_FRAME, self.join_frame)
+            start, join = SUSTAIN_START_FRAME, self.join_frame
+            decoder = self._blank.fork()
+            decoder.skip(*note.picture(self.first_frame, start))
+            drift = decoder.drift(*note.picture(start, join))
+            note.sustain = Sustain(*note.picture(0, join), start, join, drift=drift)
         return note.sustain is not None
 
     def extend(self, note: Note, generator: Generator, stop_frame: int) -> None:

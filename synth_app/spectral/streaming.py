@@ -96,6 +96,24 @@ class StreamingDecoder:
         still_heard = self._config.fft_size // self._config.hop_samples - 1
         self._synthesise(self._advance(log_mel, inst_freq, heard=min(still_heard, log_mel.shape[0])))
 
+    def drift(self, log_mel: NDArray[np.floating], inst_freq: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Go on past some frames unheard, and say by how much the pull towards peaks turned every band.
+
+        A partial's bands need not agree on its frequency; whichever leads them decides, and that is what is heard.
+
+        Returns:
+            What to add to each band's instantaneous frequency for the mean of what was heard, units of pi, ``[bins]``.
+        """
+        pulled = np.zeros(self._config.bins, np.complex128)
+        if self._convention == "magenta":  # every bin by itself
+            return np.zeros(self._config.bins, np.float32)
+        for levels, steps in zip(log_mel, inst_freq, strict=True):
+            before = self._phase.copy()
+            self._advance(levels[None], steps[None], heard=0)
+            own = np.pi * steps.astype(np.float64)[self._table.nearest]
+            np.add.at(pulled, self._table.nearest, self._power * np.exp(1j * (self._phase - before - own)))
+        return (np.angle(pulled) / np.pi).astype(np.float32)
+
     def tail(self) -> NDArray[np.float32]:
         """The overlap left by the last frames, float32 ``[3 * hop * rate_factor]``; the overlap is silence after."""
         tail = self._overlap

@@ -88,7 +88,8 @@ def hold(name: str, pitch: int, note: Note) -> Held:
 
 def carried_on(note: Note, seed: int) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]:
     """The frames of a walk and the whole sound, from the note's start on."""
-    walk = SustainWalk(Sustain(note.log_mel, note.inst_freq, FIRST, LAST), np.random.default_rng(seed))
+    drift = note.decoder_at(FIRST).drift(note.log_mel[FIRST:LAST], note.inst_freq[FIRST:LAST])
+    walk = SustainWalk(Sustain(note.log_mel, note.inst_freq, FIRST, LAST, drift=drift), np.random.default_rng(seed))
     frames = walk.next(round(HELD_S * RATE_HZ / HOP) - LAST + CONFIG.pad_hops)
     return frames, np.concatenate([note.play(LAST), note.decoder_at(LAST).push(*frames)])
 

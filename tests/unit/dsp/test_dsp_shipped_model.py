@@ -23,7 +23,7 @@ def test_held_for_thirty_seconds(held: dict[str, Held], name: str) -> None:
     assert r.picture.steps.max() <= 1.001
     assert np.percentile(r.sound.steps, 99) < 1.3
     assert r.join < 1.25
-    # Few seconds agree by chance: the guitar's, once dead after 8 s, more than its first 3 s do (ADR 10).
+    # Few seconds agree by chance: those of a string that dies, more than its first 3 s may happen to (ADR 10).
     assert r.repetition < max(r.own_repetition + 0.1, r.chance_repetition + 0.05)
     assert abs(r.cents) < 3.0
 

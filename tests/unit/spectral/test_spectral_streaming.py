@@ -78,6 +78,27 @@ def test_skipping_is_pushing_without_listening(entry: int, cut: int, picture: Pi
     np.testing.assert_array_equal(skipped.push(*part(picture, entry)), pushed.push(*part(picture, entry)))
 
 
+def test_drift_is_by_how_much_a_peak_turns_the_bands_beside_it(config: SpectralConfig, table: MelTable) -> None:
+    frames, top = 60, 800
+    log_mel = np.full((frames, config.bins), -12.0, np.float32)
+    log_mel[:, top - 2 : top + 3] = [-4.0, -1.0, 0.0, -1.0, -4.0]
+    inst_freq = np.zeros((frames, config.bins), np.float32)
+    inst_freq[:, top - 2 : top + 3] = 0.30
+    inst_freq[:, top - 1] = 0.33  # one band believes in a higher partial
+    decoder = StreamingDecoder(config, "centred", start_frame=config.pad_frames, table=table)
+    decoder.skip(log_mel[:20], inst_freq[:20])
+    drift = decoder.fork().drift(log_mel[20:], inst_freq[20:])
+    played = np.intersect1d(np.arange(top - 2, top + 3), table.nearest)  # no bin of the spectrum asks the others
+    heard = (inst_freq[0] + drift)[played]
+    assert len(played) > 2 and np.ptp(heard) < 2e-3 < np.ptp(inst_freq[0, played])
+    on_its_way = decoder.fork()
+    on_its_way.skip(log_mel[20:], inst_freq[20:])
+    decoder.drift(log_mel[20:], inst_freq[20:])
+    assert decoder.frame == on_its_way.frame
+    alone = StreamingDecoder(config, "magenta", start_frame=0, table=table).drift(log_mel, inst_freq)
+    assert not alone.any()
+
+
 def test_a_fork_goes_its_own_way(picture: Picture, fresh: StreamingDecoder) -> None:
     first = fresh.fork()
     first.push(*part(picture, 0, 60))
