@@ -7,13 +7,14 @@ and a slider's every position on disk would be no use to anyone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synth_app.adapters.frame_store import FrameAddress, FrameStore
 from synth_app.render.ports import (
+    Change,
     DecodingGenerator,
     Generator,
     GeneratorInfo,
@@ -70,20 +71,12 @@ class KeptGenerator:
         inner = self._generator
         return inner.sound(latents, pitches, rate_factor) if isinstance(inner, DecodingGenerator) else None
 
-    def sketch(
-        self,
-        frames: SpectralFrames,
-        places: NDArray[np.int64],
-        from_latent: NDArray[np.float32],
-        to_latent: NDArray[np.float32],
-        pitch: int,
-        chord: Sequence[int] = (),
-    ) -> SpectralFrames | None:
+    def sketch(self, change: Change) -> SpectralFrames | None:
         """See the port."""
         inner = self._generator
         if not isinstance(inner, SketchingGenerator):
             return None
-        return inner.sketch(frames, places, from_latent, to_latent, pitch, chord)
+        return inner.sketch(change)
 
     def close(self) -> None:
         """Write what waits, and free the session."""

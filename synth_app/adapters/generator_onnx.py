@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -25,7 +25,7 @@ from synth_app.adapters.generator_onnx_cpu import CpuEngine
 from synth_app.adapters.generator_onnx_device import DeviceEngine
 from synth_app.adapters.model_manifest import Manifest, read_manifest
 from synth_app.core.errors import ModelError
-from synth_app.render.ports import GeneratorInfo, Sound, SpectralFrames
+from synth_app.render.ports import Change, GeneratorInfo, Sound, SpectralFrames
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -45,16 +45,7 @@ class Engine(Protocol):
     def onset_stop(self) -> int: ...
     def run(self, latents: Floats, pitches: Ints, start: int, stop: int) -> tuple[Floats, Floats]: ...
     def sound(self, latents: Floats, pitches: Ints, rate_factor: int) -> Sound | None: ...
-    def sketch(
-        self,
-        log_mel: Floats,
-        inst_freq: Floats,
-        places: Ints,
-        from_latent: Floats,
-        to_latent: Floats,
-        pitch: int,
-        chord: Sequence[int] = (),
-    ) -> tuple[Floats, Floats] | None: ...
+    def sketch(self, change: Change) -> SpectralFrames | None: ...
     def close(self) -> None: ...
 
 
@@ -114,19 +105,9 @@ class OnnxGenerator:
             self._fall_back(engine, error)
             return None
 
-    def sketch(
-        self,
-        frames: SpectralFrames,
-        places: Ints,
-        from_latent: Floats,
-        to_latent: Floats,
-        pitch: int,
-        chord: Sequence[int] = (),
-    ) -> SpectralFrames | None:
+    def sketch(self, change: Change) -> SpectralFrames | None:
         """See the port; a device renders the frames themselves as soon."""
-        before, after = (np.ascontiguousarray(latent[None], np.float32) for latent in (from_latent, to_latent))
-        moved = self._open_engine().sketch(frames.log_mel, frames.inst_freq, places, before, after, pitch, chord)
-        return None if moved is None else SpectralFrames(*moved)
+        return self._open_engine().sketch(change)
 
     def close(self) -> None:
         """Free the sessions."""

@@ -37,6 +37,7 @@ from synth_app.adapters.onnx_writer_arrays import onset_weights
 from synth_app.adapters.onnx_writer_graph import IR_VERSION, NCHWC, OPSET
 from synth_app.adapters.onnx_writer_rows import plan_rows
 from synth_app.core.errors import ModelError
+from synth_app.render.ports import Change, SpectralFrames
 
 log = logging.getLogger(__name__)
 
@@ -104,20 +105,9 @@ class CpuEngine:
     def sound(self, latents: Floats, pitches: Ints, rate_factor: int) -> None:
         """A processor sounds sooner by slices."""
 
-    def sketch(
-        self,
-        log_mel: Floats,
-        inst_freq: Floats,
-        places: Ints,
-        from_latent: Floats,
-        to_latent: Floats,
-        pitch: int,
-        chord: Sequence[int] = (),
-    ) -> tuple[Floats, Floats] | None:
+    def sketch(self, change: Change) -> SpectralFrames | None:
         """What the heads alone would change, if they are at hand by themselves."""
-        if self._stages is None:
-            return None
-        return self._stages.sketch(log_mel, inst_freq, places, from_latent, to_latent, pitch, chord)
+        return self._stages.sketch(change) if self._stages is not None else None
 
     def close(self) -> None:
         """Nothing to do: the sessions go with it."""
@@ -196,24 +186,17 @@ class BlockedRunner:
             parts.append(net)
         return joined(parts, 1)
 
-    def sketch(
-        self,
-        log_mel: Floats,
-        inst_freq: Floats,
-        places: Ints,
-        from_latent: Floats,
-        to_latent: Floats,
-        pitch: int,
-        chord: Sequence[int] = (),
-    ) -> tuple[Floats, Floats] | None:
-        """Frames of one latent's note as they would be at another if only the heads changed; latents ``[1, L]``."""
+    def sketch(self, change: Change) -> SpectralFrames | None:
+        """The frames as they would be at the other latent if only the heads changed."""
         if self._sketch is None:
             return None
-        given: Values = {"places": places, "was_log_mel": log_mel, "was_inst_freq": inst_freq}
-        for note, latent in (("from", from_latent), ("to", to_latent)):
-            given |= {f"{note}_{name}": value for name, value in self._drawn_by(latent, pitch, chord).items()}
+        was = change.frames
+        given: Values = {"places": change.places, "was_log_mel": was.log_mel, "was_inst_freq": was.inst_freq}
+        for note, latent in (("from", change.from_latent), ("to", change.to_latent)):
+            drawn = self._drawn_by(np.ascontiguousarray(latent[None], np.float32), change.pitch, change.chord)
+            given |= {f"{note}_{name}": value for name, value in drawn.items()}
         moved = self._sketch.run(given)
-        return moved["log_mel"], moved["inst_freq"]
+        return SpectralFrames(moved["log_mel"], moved["inst_freq"])
 
     def _drawn_by(self, latent: Floats, pitch: int, chord: Sequence[int]) -> Values:
         """What the heads draw a note with; a chord's weights are read once for all of it."""

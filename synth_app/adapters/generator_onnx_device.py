@@ -25,7 +25,7 @@ from synth_app.adapters.model_manifest import Manifest
 from synth_app.adapters.onnx_writer import read_arrays, write_reference_graph
 from synth_app.adapters.onnx_writer_decoder import write_decoder
 from synth_app.core.errors import ModelError
-from synth_app.render.ports import Sound
+from synth_app.render.ports import Change, Sound
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -87,16 +87,7 @@ class DeviceEngine:
             parts = [self._sound(z, p, rate_factor) for z, p in _portions(latents, pitches)]
         return Sound(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
-    def sketch(
-        self,
-        log_mel: Floats,
-        inst_freq: Floats,
-        places: Ints,
-        from_latent: Floats,
-        to_latent: Floats,
-        pitch: int,
-        chord: Sequence[int] = (),
-    ) -> None:
+    def sketch(self, change: Change) -> None:
         """The frames themselves come as soon."""
 
     def close(self) -> None:

@@ -9,7 +9,6 @@ it is asked for.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from synth_app.adapters.generator_onnx_cpu import joined
 from synth_app.adapters.model_manifest import Manifest
 from synth_app.core.errors import ModelError
+from synth_app.render.ports import Change
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -73,16 +73,7 @@ class OpenVinoEngine:
     def sound(self, latents: Floats, pitches: Ints, rate_factor: int) -> None:
         """A processor sounds sooner by slices."""
 
-    def sketch(
-        self,
-        log_mel: Floats,
-        inst_freq: Floats,
-        places: Ints,
-        from_latent: Floats,
-        to_latent: Floats,
-        pitch: int,
-        chord: Sequence[int] = (),
-    ) -> None:
+    def sketch(self, change: Change) -> None:
         """The heads are not to be had by themselves."""
 
     def close(self) -> None:

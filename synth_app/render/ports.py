@@ -110,27 +110,32 @@ class Generator(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """Frames of a note, and the latent that they should be changed to.
+
+    Attributes:
+        frames: ``[1, n, bins]`` of the note at ``from_latent``. places: their numbers, int64 ``[n]``.
+        from_latent, to_latent: float32 ``[latent_size]``. pitch: a MIDI note.
+        chord: the notes that will follow to the same latent, which cost less together.
+    """
+
+    frames: SpectralFrames
+    places: NDArray[np.int64]
+    from_latent: NDArray[np.float32]
+    to_latent: NDArray[np.float32]
+    pitch: int
+    chord: Sequence[int] = ()
+
+
 @runtime_checkable
 class SketchingGenerator(Generator, Protocol):
     """A generator that may know at once, and nearly, what another latent would make of frames."""
 
-    def sketch(
-        self,
-        frames: SpectralFrames,
-        places: NDArray[np.int64],
-        from_latent: NDArray[np.float32],
-        to_latent: NDArray[np.float32],
-        pitch: int,
-        chord: Sequence[int] = (),
-    ) -> SpectralFrames | None:
-        """Frames of one latent's note as they would about be at another's; ``None``: it has no such short cut.
+    def sketch(self, change: Change) -> SpectralFrames | None:
+        """The frames as they would about be at the other latent; ``None``: it has no such short cut.
 
         Unlike :meth:`render` it may be called from one thread more than ``info.lanes``.
-
-        Args:
-            frames: ``[1, n, bins]`` of the note at ``from_latent``. places: their numbers, ``[n]``.
-            from_latent, to_latent: float32 ``[latent_size]``. pitch: a MIDI note.
-            chord: the notes that will follow to the same latent, which cost less together.
         """
         ...
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from synth_app.render.finish import SUSTAIN_START_FRAME, Finisher
 from synth_app.render.note import Note
-from synth_app.render.ports import Generator, SketchingGenerator, SpectralFrames
+from synth_app.render.ports import Change, Generator, SketchingGenerator, SpectralFrames
 
 SKETCH_FRAMES = 8
 """Frames sketched at a time: a quarter of a second of sound."""
@@ -84,7 +84,7 @@ class Sketcher:
         was = SpectralFrames(
             note.log_mel[places].astype(np.float32)[None], note.inst_freq[places].astype(np.float32)[None]
         )
-        moved = self._generator.sketch(was, places, note.latent, wish.latent, note.key.pitch, chord)
+        moved = self._generator.sketch(Change(was, places, note.latent, wish.latent, note.key.pitch, chord))
         if moved is None:
             self._generator = None
             return None

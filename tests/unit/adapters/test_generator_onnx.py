@@ -18,7 +18,7 @@ from synth_app.adapters.generator_onnx_cpu import BlockedRunner, CpuEngine, bloc
 from synth_app.adapters.model_manifest import Manifest, file_sha256, read_manifest, write_manifest
 from synth_app.adapters.onnx_writer import read_arrays
 from synth_app.core.errors import ModelError
-from synth_app.render.ports import SpectralFrames
+from synth_app.render.ports import Change, SpectralFrames
 from synth_app.spectral.streaming import StreamingDecoder
 from tests.helpers.pretend_device import PretendSession, pretend
 from tests.unit.adapters.model_arrays import (
@@ -105,14 +105,14 @@ def test_a_sketch_is_what_the_heads_alone_would_change(tmp_path: Path) -> None:
     for pitch in (60, 61):
         was, wished = (generator.render(latent[None], np.array([pitch]), 0, 16) for latent in latents)
         from_here = SpectralFrames(was.log_mel[:, places], was.inst_freq[:, places])
-        sketched = generator.sketch(from_here, places, latents[0], latents[1], pitch, chord=[60, 61])
+        sketched = generator.sketch(Change(from_here, places, latents[0], latents[1], pitch, chord=[60, 61]))
         assert sketched is not None
         for found, before, expected in (
             (sketched.log_mel, was.log_mel, wished.log_mel), (sketched.inst_freq, was.inst_freq, wished.inst_freq)
         ):  # fmt: skip
             assert np.abs(expected - before)[0, places].max() > 0.1
             assert np.abs(found[0] - expected[0, places]).max() < 1e-3
-        unmoved = generator.sketch(from_here, places, latents[0], latents[0], pitch)
+        unmoved = generator.sketch(Change(from_here, places, latents[0], latents[0], pitch))
         assert unmoved is not None and np.abs(unmoved.log_mel - from_here.log_mel).max() < 1e-4
     generator.close()
 
@@ -122,7 +122,7 @@ def test_who_has_no_heads_at_hand_does_not_sketch(model: Path, monkeypatch: pyte
     generator = open_generator(model, "cpu", threads=1)
     latents, pitches = notes(generator.manifest, 1)
     frames = generator.render(latents, pitches, 8, 9)
-    assert generator.sketch(frames, np.array([8]), latents[0], latents[0], int(pitches[0])) is None
+    assert generator.sketch(Change(frames, np.array([8]), latents[0], latents[0], int(pitches[0]))) is None
 
 
 @pytest.mark.parametrize("sizes", [(3, 4, 9), (1, 1, 2, 12), (16,), (2, 7, 7)])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synth_app.render.ports import GeneratorInfo, SpectralFrames
+from synth_app.render.ports import Change, GeneratorInfo, SpectralFrames
 from synth_app.spectral.config import PhaseConvention
 from tests.helpers.sine_generator import SINE_INFO, SineGenerator
 
@@ -34,15 +33,8 @@ class Recording:
 class Sketching(Recording):
     """One that knows at once what another latent does: its first number is a level in dB."""
 
-    def sketch(
-        self,
-        frames: SpectralFrames,
-        places: NDArray[np.int64],
-        from_latent: NDArray[np.float32],
-        to_latent: NDArray[np.float32],
-        pitch: int,
-        chord: Sequence[int] = (),
-    ) -> SpectralFrames | None:
-        assert frames.log_mel.shape[:2] == (1, len(places)) and pitch in chord
-        louder = (to_latent[0] - from_latent[0]) * np.log(10.0) / 10.0
+    def sketch(self, change: Change) -> SpectralFrames | None:
+        frames = change.frames
+        assert frames.log_mel.shape[:2] == (1, len(change.places)) and change.pitch in change.chord
+        louder = (change.to_latent[0] - change.from_latent[0]) * np.log(10.0) / 10.0
         return SpectralFrames(frames.log_mel + np.float32(louder), frames.inst_freq)
