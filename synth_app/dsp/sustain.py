@@ -156,11 +156,14 @@ class SustainWalk:
             )  # fmt: skip
         return log_mel, inst_freq
 
-    def follow(self, sustain: Sustain) -> None:
+    def follow(self, sustain: Sustain, added: Real | None = None) -> None:
         """Go on, from the next frame, on as many other frames: the same note after a morph.
 
+        ``added`` is what others had added to its levels ``[bins]`` and will not from now on: it goes on from there.
         The place on the path and the fall so far are kept; the change of level is spread over a few frames.
         """
+        if added is not None:
+            self._level = self._level + added
         self._sustain, self._trend = sustain, sustain.trend
         self._loudest = max(self._loudest, sustain.loudest)
         self._wander.retie(sustain.distances)

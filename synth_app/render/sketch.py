@@ -46,8 +46,15 @@ class Sketch:
         self, frame: int, log_mel: NDArray[np.float32], inst_freq: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A frame ``[1, bins]`` of the note, changed; beyond those it is made for as the last of them."""
-        row = min(max(frame - self.start, 0), len(self.log_mel) - 1)
-        return log_mel + self.log_mel[row], inst_freq + self.inst_freq[row]
+        return log_mel + self.level(frame), inst_freq + self.inst_freq[self._row(frame)]
+
+    def level(self, frame: int) -> NDArray[np.float32]:
+        """What is added to the levels of a frame, ``[bins]``."""
+        added: NDArray[np.float32] = self.log_mel[self._row(frame)]
+        return added
+
+    def _row(self, frame: int) -> int:
+        return min(max(frame - self.start, 0), len(self.log_mel) - 1)
 
 
 class Sketcher:

@@ -397,6 +397,7 @@ class StreamWorker:
         if stream.released and stream.frame >= stream.release_frame:
             return self._release_frame(stream)
         note = stream.note
+        before = stream.sketch
         if stream.target is not None and self._goes_over(stream, stream.target):
             note = stream.note = stream.target
             stream.target = None
@@ -407,7 +408,7 @@ class StreamWorker:
                 # Chance of its own: what the release draws must not depend on how long the walk was.
                 stream.walk = SustainWalk(note.sustain, copy.deepcopy(stream.rng).spawn(1)[0])
             else:
-                stream.walk.follow(note.sustain)
+                stream.walk.follow(note.sustain, _given_up(before, stream.sketch, stream.frame))
             stream.walk_note = note
         if stream.walk is not None:
             return *self._sketched(stream, *stream.walk.next(1)), stream.walk.silent
@@ -450,3 +451,11 @@ class StreamWorker:
             return log_mel, inst_freq, done
         level = stream.level[None] - np.float32(PLAIN_RELEASE_STEP)
         return level, stream.inst_freq[None], bool(level.max() < SILENT_LOG_MEL)
+
+
+def _given_up(before: Sketch | None, now: Sketch | None, frame: int) -> NDArray[np.float64] | None:
+    """The level that one sketch added to a frame and the next does not, ``[bins]``."""
+    if before is None or before is now:
+        return None
+    level = before.level(frame).astype(np.float64)
+    return level if now is None else level - now.level(frame)

@@ -222,10 +222,12 @@ def test_a_morph_that_moves_on_is_never_between_its_sketches(
         assert _rms_db(wave[start : start + 1200]) == pytest.approx(before - 12.0, abs=0.8)
 
 
-def test_a_sketch_gives_way_to_what_is_rendered(finisher: Finisher, whole_note: NewNote):
+@pytest.mark.parametrize("held_s", [0.5, 4.0], ids=["early", "in its walk"])
+def test_a_sketch_gives_way_to_what_is_rendered(held_s: float, finisher: Finisher, whole_note: NewNote):
     loud, soft = whole_note(57, 0.0), whole_note(57, -12.0)
+    assert finisher.learn_sustain(soft)
     band = Band(finisher, [loud], Sketching())
-    band.play(0.5)
+    band.play(held_s)
     at = band.listeners[0].position
     band.wish(0, soft)
     band.play(0.3)
